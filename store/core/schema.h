@@ -1,0 +1,183 @@
+/*
+ * One declaration of an object's fields, many uses.
+ *
+ * A kind is a plain, documented C structure plus a table of `struct field`. From the table come: parsing with
+ * defaults, bounds and messages that name the path; printing in table order; deep copy, free, equality; the
+ * difference of two objects as a change class; a stable hash of the fields that make a new revision; JSON Schema
+ * (for /openapi.json), `tug explain`, completion and the fuzz dictionary. Adding a field touches one line of the
+ * structure and one row of the table.
+ *
+ * Every structure that a schema describes begins with `uint64_t present;`: bit i is set when row i was given (or
+ * read), so that absent and zero are different and defaults round-trip. At most 64 rows.
+ *
+ * C type of a member by field type (checked at compile time by the FIELD_... macros):
+ *
+ *   STRING    char *                      INT, BYTES, DURATION (ms), CPU (milli-cores)   int64_t
+ *   BOOL      bool                        ENUM      int (index into .words)
+ *   STRINGS   struct strings              PAIRS     struct pairs (a map string -> string)
+ *   OBJECT    embedded structure          OPTIONAL  pointer to a structure, NULL when absent
+ *   LIST      struct list_of              MAP       struct list_of, whose items have `char *name` as second member
+ *                                                   (the key of the map; kept sorted by name)
+ *   VALUE     struct value * (anything)
+ *
+ * What is accepted beyond JSON's own type: BYTES also "64M"; DURATION a string as core/str.h reads it, or a number
+ * of seconds; CPU a number of cores (0.5) or "500m"; PAIRS with .env = true also a list of "KEY=value". A row with
+ * .parse reads and prints any other shape itself (scale: 2 or {min, max, cpu}).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/error.h"
+#include "core/str.h"
+#include "core/value.h"
+
+struct strings {
+	char **items;
+	size_t count;
+};
+
+struct pair {
+	char *key, *value;
+};
+
+struct pairs {
+	struct pair *items; /* sorted by key; env keeps the order given */
+	size_t count;
+};
+
+/* The value of key, or NULL. */
+const char *pairs_get(const struct pairs *p, const char *key) _nonnull_(1, 2);
+
+/* A list of structures, each allocated in one array. Typed access: LIST_ITEMS(&x->containers, struct container). */
+struct list_of {
+	void *items;
+	size_t count;
+};
+#define LIST_ITEMS(l, type) ((type *)(l)->items)
+
+enum field_type {
+	FIELD_STRING,
+	FIELD_BOOL,
+	FIELD_INT,
+	FIELD_BYTES,
+	FIELD_DURATION,
+	FIELD_CPU,
+	FIELD_ENUM,
+	FIELD_STRINGS,
+	FIELD_PAIRS,
+	FIELD_OBJECT,
+	FIELD_OPTIONAL,
+	FIELD_LIST,
+	FIELD_MAP,
+	FIELD_VALUE,
+};
+
+/* What a change of the field does to something that runs, from weakest to strongest. */
+enum change { CHANGE_NONE, CHANGE_LIVE, CHANGE_RESTART, CHANGE_RECREATE, CHANGE_FORBIDDEN };
+
+struct field {
+	const char *name; /* the JSON key */
+	enum field_type type;
+	size_t offset;
+	const struct schema *item; /* OBJECT, OPTIONAL, LIST, MAP */
+	const char *const *words;  /* ENUM: NULL-terminated */
+	bool required;
+	bool secret;	 /* printed as "***" unless PRINT_SECRETS */
+	bool env;	 /* PAIRS: also a list of "KEY=value"; order kept */
+	const char *dflt; /* default in the written form ("1G", "30s", "true", "always"); NULL: the zero value */
+	int64_t min, max; /* numbers: bounds (in the member's unit); strings: length; lists and maps: count; 0,0: none */
+	enum change on_change;
+	/* A further check of the member at p: 0 or error_set(err, -EINVAL, "", ...). */
+	int (*check)(const void *p, struct error *err);
+	/* A check of each key of a PAIRS or MAP, and each value of a STRINGS. */
+	int (*check_key)(const char *key, struct error *err);
+	/* Reads and prints a shape of its own into the member at p; both or neither. */
+	int (*parse)(const struct value *v, void *p, struct error *err);
+	struct value *(*print)(const void *p);
+	const char *doc;     /* one sentence, for explain and the JSON Schema */
+	const char *pending; /* not NULL: validated, but not carried out yet; a status condition says this text */
+};
+
+struct schema {
+	const char *name; /* "microservice", "container" */
+	const char *doc;
+	size_t size; /* of the structure */
+	const struct field *fields;
+	size_t n_fields;
+	/* Rules over several fields; the structure is complete and every field is valid. */
+	int (*check)(const void *obj, struct error *err);
+};
+
+#define FIELD_TYPED_(ctype, s, m) \
+	(offsetof(s, m) + \
+	 0 * sizeof(struct { \
+		 _Static_assert(__builtin_types_compatible_p(__typeof__(((s *)0)->m), ctype), \
+				"field " #m ": wrong C type for this schema type"); \
+		 int unused; \
+	 }))
+#define FIELD_STRING(s, m, ...)	  {.name = #m, .type = FIELD_STRING, .offset = FIELD_TYPED_(char *, s, m), __VA_ARGS__}
+#define FIELD_BOOL(s, m, ...)	  {.name = #m, .type = FIELD_BOOL, .offset = FIELD_TYPED_(bool, s, m), __VA_ARGS__}
+#define FIELD_INT(s, m, ...)	  {.name = #m, .type = FIELD_INT, .offset = FIELD_TYPED_(int64_t, s, m), __VA_ARGS__}
+#define FIELD_BYTES(s, m, ...)	  {.name = #m, .type = FIELD_BYTES, .offset = FIELD_TYPED_(int64_t, s, m), __VA_ARGS__}
+#define FIELD_DURATION(s, m, ...) {.name = #m, .type = FIELD_DURATION, .offset = FIELD_TYPED_(int64_t, s, m), __VA_ARGS__}
+#define FIELD_CPU(s, m, ...)	  {.name = #m, .type = FIELD_CPU, .offset = FIELD_TYPED_(int64_t, s, m), __VA_ARGS__}
+#define FIELD_ENUM(s, m, w, ...) \
+	{.name = #m, .type = FIELD_ENUM, .offset = FIELD_TYPED_(int, s, m), .words = (w), __VA_ARGS__}
+#define FIELD_STRINGS(s, m, ...) \
+	{.name = #m, .type = FIELD_STRINGS, .offset = FIELD_TYPED_(struct strings, s, m), __VA_ARGS__}
+#define FIELD_PAIRS(s, m, ...)	 {.name = #m, .type = FIELD_PAIRS, .offset = FIELD_TYPED_(struct pairs, s, m), __VA_ARGS__}
+#define FIELD_OBJECT(s, m, t, sch, ...) \
+	{.name = #m, .type = FIELD_OBJECT, .offset = FIELD_TYPED_(t, s, m), .item = (sch), __VA_ARGS__}
+#define FIELD_OPTIONAL(s, m, t, sch, ...) \
+	{.name = #m, .type = FIELD_OPTIONAL, .offset = FIELD_TYPED_(t *, s, m), .item = (sch), __VA_ARGS__}
+#define FIELD_LIST(s, m, sch, ...) \
+	{.name = #m, .type = FIELD_LIST, .offset = FIELD_TYPED_(struct list_of, s, m), .item = (sch), __VA_ARGS__}
+#define FIELD_MAP(s, m, sch, ...) \
+	{.name = #m, .type = FIELD_MAP, .offset = FIELD_TYPED_(struct list_of, s, m), .item = (sch), __VA_ARGS__}
+#define FIELD_VALUE(s, m, ...) \
+	{.name = #m, .type = FIELD_VALUE, .offset = FIELD_TYPED_(struct value *, s, m), __VA_ARGS__}
+
+enum schema_source {
+	SCHEMA_USER,   /* unknown fields are refused, with the nearest known name */
+	SCHEMA_STORED, /* unknown fields are passed over: a newer version may have written them */
+};
+
+/*
+ * Fills obj (a zeroed structure of schema->size) from v: defaults, bounds, checks. 0, or -EINVAL with err->path set;
+ * obj then needs schema_done() all the same.
+ */
+int schema_parse(const struct schema *s, const struct value *v, enum schema_source source, void *obj,
+		 struct error *err) _nonnull_(1, 4) _must_check_;
+
+enum schema_print {
+	PRINT_GIVEN = 0,	 /* only what is present */
+	PRINT_DEFAULTS = 1 << 0, /* defaults too */
+	PRINT_SECRETS = 1 << 1,	 /* secrets in clear: only for writing to the store */
+};
+/* A new object value, members in table order. */
+struct value *schema_print(const struct schema *s, const void *obj, unsigned flags) _nonnull_(1, 2);
+
+/* Frees what the members own and zeroes the structure. */
+void schema_done(const struct schema *s, void *obj) _nonnull_(1, 2);
+/* Deep copy into the zeroed dst. */
+void schema_copy(const struct schema *s, void *dst, const void *src) _nonnull_(1, 2, 3);
+/* The strongest change class among the fields that differ; CHANGE_NONE also when only such fields differ. */
+enum change schema_diff(const struct schema *s, const void *a, const void *b) _nonnull_(1, 2, 3);
+/* Equal in every field. */
+bool schema_equal(const struct schema *s, const void *a, const void *b) _nonnull_(1, 2, 3);
+/* Continues the hash h over the fields whose change class is at least `least` (FNV-1a, 64 bit, stable for ever). */
+uint64_t schema_hash(const struct schema *s, const void *obj, enum change least, uint64_t h) _nonnull_(1, 2);
+#define SCHEMA_HASH_INIT UINT64_C(0xcbf29ce484222325)
+
+/* The field at a dotted path ("containers.app.image", or "containers.image" in explain); NULL when there is none. */
+const struct field *schema_find(const struct schema *s, const char *path) _nonnull_(1, 2);
+/* Calls on_field for each present field that is not carried out yet (its .pending), with its path. */
+void schema_pending(const struct schema *s, const void *obj,
+		    void (*on_field)(void *ctx, const char *path, const struct field *f), void *ctx) _nonnull_(1, 2, 3);
+/* JSON Schema (draft 2020-12) of the structure, for /openapi.json. */
+struct value *schema_json_schema(const struct schema *s) _nonnull_(1);
+/* The type as people read it: "string", "duration", "map of container". Returns buf. */
+const char *schema_type_name(const struct field *f, char *buf, size_t size) _nonnull_(1, 2);
