@@ -21,8 +21,12 @@ enum value_type { VALUE_NULL, VALUE_BOOL, VALUE_INT, VALUE_REAL, VALUE_STRING, V
 struct value *value_new_null(void);
 struct value *value_new_bool(bool b);
 struct value *value_new_int(int64_t n);
+/* Infinities and NaN, which JSON lacks, become null. */
 struct value *value_new_real(double d);
-/* s: UTF-8; NULL gives a null. */
+/*
+ * NULL gives a null. What is not UTF-8 (a container's output, an engine's message), and NUL, becomes U+FFFD, so that a
+ * value always prints as valid JSON. The same holds for names in value_set().
+ */
 struct value *value_new_string(const char *s);
 struct value *value_new_string_n(const char *s, size_t len);
 struct value *value_new_array(void);
@@ -36,6 +40,7 @@ static inline void value_unrefp(struct value **v)
 	*v = value_unref(*v);
 }
 #define _cleanup_value_ _cleanup_(value_unrefp)
+/* Deep. */
 struct value *value_copy(const struct value *v) _nonnull_(1);
 
 /* Getters accept NULL and values of another type; they then give VALUE_NULL, NULL, 0, false. */
@@ -64,13 +69,14 @@ struct value *value_merge(const struct value *target, const struct value *patch)
 
 const char *value_type_name(enum value_type t); /* "a string", "an object", ... for messages */
 
-/* for (name, item) over an object's members, in order; name and item are declared by the macro. */
+/* for (it) over an object's members, in order, without adding or removing any; it is declared by the macro. */
 void *value_iter(const struct value *object);
 void *value_iter_next(const struct value *object, void *iter);
 const char *value_iter_name(void *iter);
 struct value *value_iter_value(void *iter);
 #define value_for_each(it, object) \
 	for (void *it = value_iter(object); it; it = value_iter_next(object, it))
+/* for (i, item) over an array's items; both are declared by the macro; break and continue work. */
 #define value_for_each_item(i, item, array) \
-	for (size_t i = 0; i < value_count(array); i++) \
-		for (struct value *item = value_at(array, i); item; item = NULL)
+	for (size_t i = 0, i##_go = 1; i##_go && i < value_count(array); i++) \
+		for (struct value *item = (i##_go = 0, value_at(array, i)); item; item = NULL, i##_go = 1)
