@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/loop.h"
+#include "core/str.h"
 #include "core/http/http1.h"
 
 struct http_client;
@@ -23,11 +24,11 @@ struct http_client *http_client_free(struct http_client *c);
 
 enum http_result {
 	HTTP_OK,	  /* a complete response was read; status says what it is */
-	HTTP_E_CONNECT,	  /* no connection: nothing was sent */
+	HTTP_E_CONNECT,	  /* no connection (in time): nothing was sent */
 	HTTP_E_CUT,	  /* the connection ended before the response was complete: the outcome is unknown */
 	HTTP_E_TIMEOUT,	  /* a deadline passed: the outcome is unknown */
 	HTTP_E_TOO_LARGE, /* the buffered body would exceed LIMIT_HTTP_REPLY */
-	HTTP_E_PROTOCOL,  /* not HTTP */
+	HTTP_E_PROTOCOL,  /* the reply is not HTTP, or the request can not be said in it */
 };
 const char *http_result_name(enum http_result r);
 
@@ -56,10 +57,17 @@ struct http_request {
 	void *ctx;
 };
 
-/* Never calls back from inside. The connection of a streamed call is its own, beyond max_connections. */
+/*
+ * Never calls back from inside. The connection of a call with on_data or upload is its own, beyond max_connections,
+ * and is closed at its end. A call on a kept connection that the peer closed before any byte of the reply is repeated
+ * once on a fresh one when nothing of it was sent or its method is GET or HEAD; otherwise that is HTTP_E_CUT.
+ * The call is gone when on_done returns.
+ */
 struct http_call *http_call(struct http_client *c, const struct http_request *req) _nonnull_(1, 2);
-/* No callback afterwards; the connection is closed. NULL is fine. */
+/* No callback afterwards; the connection is closed. Allowed in on_head and on_data, not in on_done. NULL is fine. */
 void http_cancel(struct http_call *call);
+/* Appends text percent-encoded, as one segment of a path or one value of a query (RFC 3986 section 2.3). */
+void http_escape(struct str *target, const char *text) _nonnull_(1, 2);
 /* Upload: false when more than 256 KiB are waiting: pause the source, on_sent (if set) tells when it is below. */
 bool http_call_send(struct http_call *call, const char *data, size_t len) _nonnull_(1, 2);
 void http_call_on_sent(struct http_call *call, void (*on_sent)(void *ctx)) _nonnull_(1);
