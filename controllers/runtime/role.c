@@ -73,7 +73,7 @@ int role_init(struct role *r, const char *name, struct options *options, bool wi
 {
 	*r = (struct role){.options = *options, .name = name};
 	*options = (struct options){0};
-	log_init(name, r->options.verbose ? LOG_DEBUG : LOG_INFO, isatty(STDERR_FILENO) == 1);
+	log_init(name, r->options.verbose ? LOG_DEBUG : LOG_INFO, !getenv("JOURNAL_STREAM"));
 	(void)signal(SIGPIPE, SIG_IGN);
 	r->loop = loop_new();
 	loop_signal_start(r->loop, &r->term, SIGTERM, on_signal, r);
