@@ -152,6 +152,14 @@ enum schema_source {
 int schema_parse(const struct schema *s, const struct value *v, enum schema_source source, void *obj,
 		 struct error *err) _nonnull_(1, 4) _must_check_;
 
+/*
+ * For objects that a program filled by hand: marks every member that is not zero (and, deep, in structures and lists)
+ * as present; what was marked stays so. To say "zero, but given" set the bit as well (schema_bit).
+ */
+void schema_mark(const struct schema *s, void *obj) _nonnull_(1, 2);
+/* The presence bit of the row of this name; aborts when there is none. */
+uint64_t schema_bit(const struct schema *s, const char *name) _nonnull_(1, 2);
+
 enum schema_print {
 	PRINT_GIVEN = 0,	 /* only what is present */
 	PRINT_DEFAULTS = 1 << 0, /* defaults too */
