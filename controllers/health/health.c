@@ -1,0 +1,164 @@
+#include "controllers/health/health.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "controllers/health/plan.h"
+#include "controllers/runtime/queue.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/mem.h"
+#include "mirror/mirror.h"
+
+#define NODE_LEASE_MS 4000
+
+struct reporter {
+	struct role *role;
+	struct mirror *mirror; /* our own record, to see when it is gone or foreign */
+	struct store_lease *lease;
+	int64_t lease_id; /* 0: none */
+	struct store_op *op;
+	struct queue *queue;
+	struct loop_timer sample_due;
+	struct measure samples[2]; /* the last one and the one before */
+	unsigned n_samples;
+	int64_t cpu_mean;
+	int64_t started_wall_ms;
+	struct arena arena;
+	char key[KEY_SIZE];  /* without the prefix */
+	char full[KEY_SIZE]; /* with it */
+	char *writing;
+	size_t writing_len;
+};
+
+static void take_sample(struct reporter *h)
+{
+	h->samples[1] = h->samples[0];
+	measure_now(h->role->options.data_dir, &h->samples[0]);
+	h->n_samples++;
+	loop_timer_in(&h->sample_due, HEALTH_SAMPLE_MS);
+	queue_add(h->queue, h->key);
+}
+
+static void on_sample_due(void *ctx)
+{
+	take_sample(ctx);
+}
+
+static void on_written(void *ctx, enum store_outcome outcome, int64_t rev, const struct error *err)
+{
+	struct reporter *h = ctx;
+	h->op = NULL;
+	if (outcome == STORE_OK) {
+		mirror_wrote(h->mirror, h->key, h->writing, h->writing_len, rev);
+		role_ready(h->role);
+	} else {
+		log_event(LOG_WARN, "health.write", h->role->options.node, "outcome=%s why=%s",
+		          store_outcome_name(outcome), log_quote(err ? err->text : ""));
+		queue_retry(h->queue, h->key);
+	}
+	mem_freep(&h->writing);
+	h->writing = NULL;
+}
+
+static void write_record(struct reporter *h, const struct health *record, const char *why)
+{
+	struct str text = STR_INIT;
+	kind_print(&kind_health, record, &text);
+	h->writing_len = text.len;
+	h->writing = str_take(&text);
+	struct store_then put = {.what = STORE_PUT,
+	                         .key = h->full,
+	                         .value = h->writing,
+	                         .value_len = h->writing_len,
+	                         .lease = h->lease_id};
+	struct store_txn txn = {.thens = &put, .n_thens = 1, .retry_safe = true};
+	log_event(LOG_DEBUG, "health.report", h->role->options.node, "cpu=%" PRId64 " why=%s",
+	          record->cpuUsed, log_quote(why));
+	h->op = store_txn(h->role->store, &txn, on_written, h);
+}
+
+static enum queue_result handle(void *ctx, const char *key)
+{
+	struct reporter *h = ctx;
+	if (h->op || !h->lease_id || !mirror_synced(h->mirror) || !h->n_samples)
+		return QUEUE_DONE; /* the end of each of these adds the key again */
+	const struct mirror_entry *e = mirror_get(h->mirror, key);
+	bool ours = e && e->lease == h->lease_id;
+	struct health_input in = {
+	        .sample = &h->samples[0],
+	        .previous = h->n_samples > 1 ? &h->samples[1] : NULL,
+	        .cpu_mean = h->cpu_mean,
+	        .written = ours ? e->obj : NULL,
+	        .node = h->role->options.node,
+	        .version = TUG_VERSION,
+	        .started_wall_ms = h->started_wall_ms,
+	        .now_wall_ms = clock_wall_ms(),
+	};
+	struct health_plan plan;
+	health_plan(&in, &h->arena, &plan);
+	h->cpu_mean = plan.cpu_mean;
+	if (plan.write)
+		write_record(h, &plan.record, plan.why);
+	arena_reset(&h->arena);
+	return QUEUE_DONE;
+}
+
+static void on_granted(void *ctx, int64_t lease_id)
+{
+	struct reporter *h = ctx;
+	h->lease_id = lease_id;
+	queue_add(h->queue, h->key);
+}
+
+static void on_lost(void *ctx)
+{
+	struct reporter *h = ctx;
+	h->lease_id = 0;
+	log_event(LOG_WARN, "lease.lost", h->role->options.node,
+	          "why=\"the store was not reached in time: others count this node as lost\"");
+}
+
+static void on_synced(void *ctx)
+{
+	struct reporter *h = ctx;
+	queue_add(h->queue, h->key);
+}
+
+static void on_change(void *ctx, const char *key, const struct mirror_entry *was _unused_,
+                      const struct mirror_entry *now _unused_)
+{
+	struct reporter *h = ctx;
+	if (streq(key, h->key))
+		queue_add(h->queue, key);
+}
+
+static const struct mirror_callbacks mirror_callbacks = {.on_change = on_change, .on_synced = on_synced};
+static const struct store_lease_callbacks lease_callbacks = {.on_granted = on_granted, .on_lost = on_lost};
+
+int health_run(struct role *r)
+{
+	struct reporter *h = NEW(struct reporter);
+	h->role = r;
+	h->cpu_mean = -1;
+	h->started_wall_ms = clock_wall_ms();
+	(void)key_format(&kind_health, NULL, r->options.node, h->key, sizeof(h->key));
+	(void)snprintf(h->full, sizeof(h->full), "%s/%s", r->options.prefix, h->key);
+	h->queue = queue_new(r->loop, 1, handle, h);
+	loop_timer_init(r->loop, &h->sample_due, on_sample_due, h);
+	const char *const prefixes[] = {h->key, NULL};
+	h->mirror = mirror_new(r->store, r->options.prefix, prefixes, true, &mirror_callbacks, h);
+	h->lease = store_lease(r->store, NODE_LEASE_MS, true, &lease_callbacks, h);
+	take_sample(h);
+	int status = role_run(r);
+	/* the lease is not revoked: a restart within its time is no loss of the node */
+	h->lease = store_lease_free(r->store, h->lease, false);
+	store_cancel(r->store, h->op);
+	loop_timer_stop(&h->sample_due);
+	h->mirror = mirror_free(h->mirror);
+	h->queue = queue_free(h->queue);
+	mem_freep(&h->writing);
+	arena_done(&h->arena);
+	free(h);
+	return status;
+}
