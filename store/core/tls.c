@@ -303,6 +303,13 @@ static void note_failure(struct tls *t, int e)
 		t->error = mem_strdup(reason());
 }
 
+/* Before each call: what OpenSSL and the kernel say afterwards is about this one. */
+static void begin(void)
+{
+	ERR_clear_error();
+	errno = 0;
+}
+
 /* The outcome of a call that returned r <= 0. */
 static int outcome(struct tls *t, int r)
 {
@@ -315,7 +322,7 @@ static int outcome(struct tls *t, int r)
 	case SSL_ERROR_ZERO_RETURN:
 		return TLS_CLOSED;
 	default:
-		note_failure(t, r < 0 ? e : 0);
+		note_failure(t, e);
 		return TLS_FAILED;
 	}
 }
@@ -358,7 +365,7 @@ int tls_handshake(struct tls *t)
 {
 	if (t->failed)
 		return TLS_FAILED;
-	ERR_clear_error();
+	begin();
 	int r = SSL_do_handshake(t->ssl);
 	if (r != 1)
 		return outcome(t, r);
@@ -373,7 +380,7 @@ ssize_t tls_read(struct tls *t, void *buf, size_t len)
 	if (t->failed)
 		return TLS_FAILED;
 	size_t n;
-	ERR_clear_error();
+	begin();
 	int r = SSL_read_ex(t->ssl, buf, len, &n);
 	t->starved = r != 1;
 	return r == 1 ? (ssize_t)n : outcome(t, r);
@@ -385,7 +392,7 @@ ssize_t tls_write(struct tls *t, const void *buf, size_t len)
 	if (t->failed)
 		return TLS_FAILED;
 	size_t n;
-	ERR_clear_error();
+	begin();
 	int r = SSL_write_ex(t->ssl, buf, len, &n);
 	return r == 1 ? (ssize_t)n : outcome(t, r);
 }
@@ -399,7 +406,7 @@ void tls_shutdown(struct tls *t)
 {
 	if (!t->established || t->failed)
 		return;
-	ERR_clear_error();
+	begin();
 	(void)SSL_shutdown(t->ssl);
 }
 
