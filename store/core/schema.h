@@ -7,8 +7,12 @@
  * (for /openapi.json), `tug explain`, completion and the fuzz dictionary. Adding a field touches one line of the
  * structure and one row of the table.
  *
- * Every structure that a schema describes begins with `uint64_t present;`: bit i is set when row i was given (or
- * read), so that absent and zero are different and defaults round-trip. At most 64 rows.
+ * Every structure that a schema describes begins with `uint64_t present;`: bit i is set when row i was given in what was
+ * parsed, so that absent and zero are different and defaults round-trip. At most 64 rows. A program that fills a
+ * structure itself need not set it: a member that differs from its default counts as given. Only for rows marked
+ * .optional, where absent means something else than zero (hostPort: none / a random one), it sets schema_bit().
+ *
+ * In a document, null is the same as absent.
  *
  * C type of a member by field type (checked at compile time by the FIELD_... macros):
  *
@@ -18,11 +22,11 @@
  *   OBJECT    embedded structure          OPTIONAL  pointer to a structure, NULL when absent
  *   LIST      struct list_of              MAP       struct list_of, whose items have `char *name` as second member
  *                                                   (the key of the map; kept sorted by name)
- *   VALUE     struct value * (anything)
+ *   VALUE     struct value * (anything)             KIND      no member: the constant `kind: WORD`
  *
  * What is accepted beyond JSON's own type: BYTES also "64M"; DURATION a string as core/str.h reads it, or a number
- * of seconds; CPU a number of cores (0.5) or "500m"; PAIRS with .env = true also a list of "KEY=value". A row with
- * .parse reads and prints any other shape itself (scale: 2 or {min, max, cpu}).
+ * of seconds; CPU a number of cores (0.5) or "500m"; PAIRS with .env = true also a list of "KEY=value", and numbers and
+ * booleans as values. A row with .parse reads and prints any other shape itself (scale: 2 or {min, max, cpu}).
  */
 #pragma once
 
@@ -73,10 +77,19 @@ enum field_type {
 	FIELD_LIST,
 	FIELD_MAP,
 	FIELD_VALUE,
+	FIELD_KIND,
 };
 
-/* What a change of the field does to something that runs, from weakest to strongest. */
+/*
+ * What a change of the field does to something that runs, from weakest to strongest. The class of a row with .item says
+ * what it means that items come or go, and bounds the classes of the rows inside: in a NONE row nothing matters.
+ */
 enum change { CHANGE_NONE, CHANGE_LIVE, CHANGE_RESTART, CHANGE_RECREATE, CHANGE_FORBIDDEN };
+
+enum schema_source {
+	SCHEMA_USER,   /* unknown fields are refused, with the nearest known name */
+	SCHEMA_STORED, /* unknown fields are passed over: a newer version may have written them */
+};
 
 struct field {
 	const char *name; /* the JSON key */
@@ -87,18 +100,30 @@ struct field {
 	bool required;
 	bool secret;	 /* printed as "***" unless PRINT_SECRETS */
 	bool env;	 /* PAIRS: also a list of "KEY=value"; order kept */
+	bool optional;	 /* absent is a value of its own, different from zero (dflt is NULL) */
+	bool keys_only;	 /* PAIRS: on_change speaks of the keys; a change of values alone is LIVE */
 	const char *dflt; /* default in the written form ("1G", "30s", "true", "always"); NULL: the zero value */
-	int64_t min, max; /* numbers: bounds (in the member's unit); strings: length; lists and maps: count; 0,0: none */
+	/*
+	 * Numbers: bounds in the member's unit; strings: length in bytes; lists and maps: count. 0, 0: none for numbers and
+	 * strings (sizes, durations and cores are never negative), LIMIT_STRINGS for lists and maps. max 0 with a min
+	 * above it: no upper bound.
+	 */
+	int64_t min, max;
 	enum change on_change;
 	/* A further check of the member at p: 0 or error_set(err, -EINVAL, "", ...). */
 	int (*check)(const void *p, struct error *err);
 	/* A check of each key of a PAIRS or MAP, and each value of a STRINGS. */
 	int (*check_key)(const char *key, struct error *err);
-	/* Reads and prints a shape of its own into the member at p; both or neither. */
-	int (*parse)(const struct value *v, void *p, struct error *err);
-	struct value *(*print)(const void *p);
+	/* A check of each value of a PAIRS. */
+	int (*check_value)(const char *value, struct error *err);
+	/* Reads, prints and describes (JSON Schema) a shape of its own of the member at p; all or none. */
+	int (*parse)(const struct value *v, enum schema_source source, void *p, struct error *err);
+	struct value *(*print)(const void *p, unsigned flags);
+	struct value *(*describe)(void);
 	const char *doc;     /* one sentence, for explain and the JSON Schema */
 	const char *pending; /* not NULL: validated, but not carried out yet; a status condition says this text */
+	/* NULL: pending whenever the field is given and asks for something; else only for these values of the member. */
+	bool (*pending_if)(const void *p);
 };
 
 struct schema {
@@ -107,6 +132,9 @@ struct schema {
 	size_t size; /* of the structure */
 	const struct field *fields;
 	size_t n_fields;
+	bool named; /* for items of a MAP: the second member is `char *name`, owned like the fields */
+	/* Fills members that are no fields from those that are (a port's number from its name); they are copied as bytes. */
+	void (*derive)(void *obj);
 	/* Rules over several fields; the structure is complete and every field is valid. */
 	int (*check)(const void *obj, struct error *err);
 };
@@ -139,11 +167,8 @@ struct schema {
 	{.name = #m, .type = FIELD_MAP, .offset = FIELD_TYPED_(struct list_of, s, m), .item = (sch), __VA_ARGS__}
 #define FIELD_VALUE(s, m, ...) \
 	{.name = #m, .type = FIELD_VALUE, .offset = FIELD_TYPED_(struct value *, s, m), __VA_ARGS__}
-
-enum schema_source {
-	SCHEMA_USER,   /* unknown fields are refused, with the nearest known name */
-	SCHEMA_STORED, /* unknown fields are passed over: a newer version may have written them */
-};
+#define FIELD_KIND(word) \
+	{.name = "kind", .type = FIELD_KIND, .dflt = (word), .on_change = CHANGE_FORBIDDEN, .doc = "What this document is."}
 
 /*
  * Fills obj (a zeroed structure of schema->size) from v: defaults, bounds, checks. 0, or -EINVAL with err->path set;
@@ -160,9 +185,14 @@ void schema_mark(const struct schema *s, void *obj) _nonnull_(1, 2);
 /* The presence bit of the row of this name; aborts when there is none. */
 uint64_t schema_bit(const struct schema *s, const char *name) _nonnull_(1, 2);
 
+/* Sets the defaults in a zeroed structure that a program is about to fill. */
+void schema_init(const struct schema *s, void *obj) _nonnull_(1, 2);
+/* Was the field of this name given (or does it differ from its default)? */
+bool schema_has(const struct schema *s, const void *obj, const char *name) _nonnull_(1, 2, 3);
+
 enum schema_print {
-	PRINT_GIVEN = 0,	 /* only what is present */
-	PRINT_DEFAULTS = 1 << 0, /* defaults too */
+	PRINT_GIVEN = 0,	 /* only what is given */
+	PRINT_DEFAULTS = 1 << 0, /* defaults too, and empty lists and maps */
 	PRINT_SECRETS = 1 << 1,	 /* secrets in clear: only for writing to the store */
 };
 /* A new object value, members in table order. */
@@ -172,17 +202,23 @@ struct value *schema_print(const struct schema *s, const void *obj, unsigned fla
 void schema_done(const struct schema *s, void *obj) _nonnull_(1, 2);
 /* Deep copy into the zeroed dst. */
 void schema_copy(const struct schema *s, void *dst, const void *src) _nonnull_(1, 2, 3);
-/* The strongest change class among the fields that differ; CHANGE_NONE also when only such fields differ. */
+/*
+ * The strongest change class among the fields that differ; CHANGE_NONE also when only such fields differ. A default that
+ * is given differs in nothing from one that is not.
+ */
 enum change schema_diff(const struct schema *s, const void *a, const void *b) _nonnull_(1, 2, 3);
-/* Equal in every field. */
+/* Equal in the value of every field (and in being given, for .optional ones). */
 bool schema_equal(const struct schema *s, const void *a, const void *b) _nonnull_(1, 2, 3);
-/* Continues the hash h over the fields whose change class is at least `least` (FNV-1a, 64 bit, stable for ever). */
+/*
+ * Continues the hash h over the fields whose change class is at least `least` (FNV-1a, 64 bit, stable for ever). Fields
+ * at their default are left out, so that a row added later changes no hash of what does not use it.
+ */
 uint64_t schema_hash(const struct schema *s, const void *obj, enum change least, uint64_t h) _nonnull_(1, 2);
 #define SCHEMA_HASH_INIT UINT64_C(0xcbf29ce484222325)
 
 /* The field at a dotted path ("containers.app.image", or "containers.image" in explain); NULL when there is none. */
 const struct field *schema_find(const struct schema *s, const char *path) _nonnull_(1, 2);
-/* Calls on_field for each present field that is not carried out yet (its .pending), with its path. */
+/* Calls on_field for each given field that is not carried out yet (its .pending), with its path. */
 void schema_pending(const struct schema *s, const void *obj,
 		    void (*on_field)(void *ctx, const char *path, const struct field *f), void *ctx) _nonnull_(1, 2, 3);
 /* JSON Schema (draft 2020-12) of the structure, for /openapi.json. */
