@@ -1,0 +1,378 @@
+/* tug: the command line, a pure HTTP client. The table below is parser, help, man page and completion. */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cmd/tug/cli.h"
+#include "core/json.h"
+#include "core/mem.h"
+
+/* clang-format off */
+const struct flag common_flags[] = {
+	{"host", 'H', "URL", "the API: http://ADDR:PORT, https://..., unix:///PATH (TUG_HOST)"},
+	{"project", 'p', "NAME", "project; default: default (TUG_PROJECT)"},
+	{"all-projects", 'A', NULL, "all projects"},
+	{"output", 'o', "FORMAT", "json, yaml, wide or name"},
+	{"quiet", 'q', NULL, "no chatter"},
+	{"no-color", 0, NULL, "no colours (also NO_COLOR)"},
+	{"help", 'h', NULL, "this text"},
+	{0},
+};
+
+static const struct flag apply_flags[] = {
+	{"file", 'f', "FILE", "file, directory (all .yaml, .yml, .json in it), URL or - for stdin; may be repeated"},
+	{"dry-run", 0, NULL, "check only, change nothing"},
+	{"wait", 'w', NULL, "until all pods are ready"},
+	{"timeout", 0, "TIME", "bound of --wait; default 5m"},
+	{0},
+};
+static const struct flag delete_flags[] = {
+	{"file", 'f', "FILE", "delete what stands in it; as in tug apply"},
+	{"wait", 'w', NULL, "until its pods are gone"},
+	{"timeout", 0, "TIME", "bound of --wait; default 5m"},
+	{"ignore-not-found", 0, NULL, "what is not there is fine"},
+	{0},
+};
+static const struct flag get_flags[] = {
+	{"watch", 'w', NULL, "go on and print changes"},
+	{0},
+};
+static const struct flag logs_flags[] = {
+	{"follow", 'f', NULL, "go on as the program writes"},
+	{"container", 'c', "NAME", "container, where the pod has several"},
+	{"tail", 'n', "LINES", "only the last lines"},
+	{"since", 0, "TIME", "only what is younger (10m, 2h)"},
+	{"timestamps", 't', NULL, "with the time of each line"},
+	{0},
+};
+static const struct flag events_flags[] = {
+	{"watch", 'w', NULL, "go on as they happen"},
+	{"since", 0, "TIME", "only what is younger (10m, 2h)"},
+	{"object", 0, "OBJECT", "only of this one: microservice/default/web, pod/default/web-0-..., node/n1"},
+	{0},
+};
+static const struct flag scale_flags[] = {
+	{"wait", 'w', NULL, "until all pods are ready"},
+	{"timeout", 0, "TIME", "bound of --wait; default 5m"},
+	{0},
+};
+
+const struct command commands[] = {
+	{"apply", "-f FILE|DIR|URL|-", "create or change what a file describes",
+	 "  tug apply -f web.yaml\n"
+	 "  tug apply -f deploy/ --wait\n"
+	 "  tug apply -f https://example.org/web.yaml\n"
+	 "  cat web.json | tug apply -f -\n",
+	 "YAML or JSON, several documents in one file. What is already so stays untouched.",
+	 apply_flags, 0, 0, COMPLETE_NOTHING, run_apply},
+	{"get", "KIND [NAME]", "list objects, or show one",
+	 "  tug get microservices\n"
+	 "  tug get pods -A -o wide\n"
+	 "  tug get microservice web -o yaml\n"
+	 "  tug get pods --watch\n",
+	 "Kinds: microservices (ms), pods, nodes, health, revisions, endpoints, events.",
+	 get_flags, 1, 2, COMPLETE_OBJECT, run_get},
+	{"ps", "[SERVICE]", "what runs where",
+	 "  tug ps\n"
+	 "  tug ps web\n"
+	 "  tug ps -A -o json\n",
+	 NULL, NULL, 0, 1, COMPLETE_SERVICE, run_ps},
+	{"describe", "KIND NAME", "all about one object: definition, status, pods, events",
+	 "  tug describe microservice web\n"
+	 "  tug describe pod web-0-1a2b3c4d5e\n"
+	 "  tug describe node n1\n",
+	 NULL, NULL, 2, 2, COMPLETE_OBJECT, run_describe},
+	{"delete", "KIND NAME... | -f FILE", "delete objects; volumes are kept",
+	 "  tug delete microservice web\n"
+	 "  tug delete -f deploy/ --wait\n",
+	 NULL, delete_flags, 0, ~0U, COMPLETE_OBJECT, run_delete},
+	{"scale", "SERVICE N", "set the number of pods of a microservice",
+	 "  tug scale web 5\n"
+	 "  tug scale web 0 --wait\n",
+	 NULL, scale_flags, 2, 2, COMPLETE_SERVICE, run_scale},
+	{"logs", "POD|SERVICE", "what containers wrote",
+	 "  tug logs web\n"
+	 "  tug logs -f --tail 20 web-0-1a2b3c4d5e\n"
+	 "  tug logs web -c app --since 10m\n",
+	 "For a microservice: the logs of all its pods one after the other; with --follow of its first pod.",
+	 logs_flags, 1, 1, COMPLETE_POD, run_logs},
+	{"events", "", "what happened lately",
+	 "  tug events\n"
+	 "  tug events -w\n"
+	 "  tug events --object microservice/default/web --since 1h\n",
+	 NULL, events_flags, 0, 0, COMPLETE_NOTHING, run_events},
+	{"nodes", "", "the machines, their states and loads",
+	 "  tug nodes\n"
+	 "  tug nodes -o json\n",
+	 NULL, NULL, 0, 0, COMPLETE_NOTHING, run_nodes},
+	{"cordon", "NODE", "let a node take no new pods",
+	 "  tug cordon n1\n", NULL, NULL, 1, 1, COMPLETE_NODE, run_cordon},
+	{"uncordon", "NODE", "let a node take pods again",
+	 "  tug uncordon n1\n", NULL, NULL, 1, 1, COMPLETE_NODE, run_cordon},
+	{"explain", "KIND[.FIELD...]", "what a kind or one of its fields means",
+	 "  tug explain microservice\n"
+	 "  tug explain microservice.containers.memLimit\n",
+	 NULL, NULL, 1, 1, COMPLETE_KIND, run_explain},
+	{"down", "", "stop tug on this machine, the containers too",
+	 "  tug down\n"
+	 "  TUG_DATA_DIR=/srv/tug tug down\n",
+	 "Volumes, images and everything in the store stay: `tugd up` brings it all back.",
+	 NULL, 0, 0, COMPLETE_NOTHING, run_down},
+	{"etcd env", "", "shell lines that set up etcdctl",
+	 "  eval \"$(tug etcd env)\"\n"
+	 "  etcdctl get --prefix --keys-only /tug/\n",
+	 NULL, NULL, 0, 0, COMPLETE_NOTHING, run_etcd_env},
+	{"version", "", "versions of this program and of the API",
+	 "  tug version\n", NULL, NULL, 0, 0, COMPLETE_NOTHING, run_version},
+	{"completion", "bash|zsh|fish", "completion for a shell",
+	 "  source <(tug completion bash)\n"
+	 "  tug completion fish > ~/.config/fish/completions/tug.fish\n",
+	 NULL, NULL, 1, 1, COMPLETE_SHELL, run_completion},
+	{"help", "[COMMAND]", "help of a command; `tug help man` prints the man page",
+	 "  tug help apply\n", NULL, NULL, 0, 2, COMPLETE_COMMAND, run_help},
+	{"__complete", "WORD...", NULL, NULL, NULL, NULL, 0, ~0U, COMPLETE_NOTHING, run_complete},
+	{0},
+};
+/* clang-format on */
+
+int cli_fail(int code, const char *fmt, ...)
+{
+	(void)fflush(stdout);
+	(void)fputs("tug: ", stderr);
+	va_list ap;
+	va_start(ap, fmt);
+	(void)vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	(void)fputc('\n', stderr);
+	return code;
+}
+
+void cli_note(const struct cli *c, const char *fmt, ...)
+{
+	if (cli_flag(c, "quiet"))
+		return;
+	(void)fflush(stdout);
+	va_list ap;
+	va_start(ap, fmt);
+	(void)vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	(void)fputc('\n', stderr);
+}
+
+const char *cli_flag_at(const struct cli *c, const char *name, unsigned i)
+{
+	for (unsigned k = 0; k < c->n_given; k++)
+		if (streq(c->given[k].flag->name, name) && i-- == 0)
+			return c->given[k].value;
+	return NULL;
+}
+
+const char *cli_flag(const struct cli *c, const char *name)
+{
+	const char *value = NULL;
+	for (unsigned k = 0; k < c->n_given; k++)
+		if (streq(c->given[k].flag->name, name))
+			value = c->given[k].value;
+	return value;
+}
+
+const char *cli_project(const struct cli *c)
+{
+	if (cli_flag(c, "all-projects"))
+		return NULL;
+	const char *p = cli_flag(c, "project");
+	if (!p)
+		p = getenv("TUG_PROJECT");
+	return p && *p ? p : "default";
+}
+
+int64_t cli_timeout_ms(const struct cli *c, int64_t dflt)
+{
+	const char *text = cli_flag(c, "timeout");
+	int64_t ms = dflt;
+	if (text && str_parse_duration(text, &ms) < 0)
+		return cli_fail(-1, "--timeout %s: not a duration; write 30s, 5m or 1h", text);
+	return ms;
+}
+
+bool cli_colour(const struct cli *c)
+{
+	const char *no = getenv("NO_COLOR");
+	return isatty(STDOUT_FILENO) == 1 && !(no && *no) && !cli_flag(c, "no-color");
+}
+
+int cli_output(const struct cli *c)
+{
+	static const char *const words[] = {[OUTPUT_WIDE] = "wide",
+	                                    [OUTPUT_JSON] = "json",
+	                                    [OUTPUT_YAML] = "yaml",
+	                                    [OUTPUT_NAME] = "name"};
+	const char *o = cli_flag(c, "output");
+	if (!o)
+		return OUTPUT_TABLE;
+	for (size_t i = 0; i < ELEMENTS(words); i++)
+		if (words[i] && streq(o, words[i]))
+			return (int)i;
+	return cli_fail(-1, "-o %s: write json, yaml, wide or name", o);
+}
+
+void cli_print_value(const struct value *v, enum output o)
+{
+	_cleanup_str_ struct str text = STR_INIT;
+	if (o == OUTPUT_YAML)
+		yaml_print(v, &text);
+	else
+		json_print(v, JSON_INDENT, &text);
+	(void)fwrite(str_get(&text), 1, text.len, stdout);
+}
+
+const struct command *command_find(const char *word, const char *next, unsigned *ret_words)
+{
+	for (const struct command *m = commands; m->name; m++) {
+		const char *rest = str_after(m->name, word);
+		if (rest && *rest == '\0') {
+			*ret_words = 1;
+			return m;
+		}
+		if (rest && *rest == ' ' && next && streq(rest + 1, next)) {
+			*ret_words = 2;
+			return m;
+		}
+	}
+	return NULL;
+}
+
+static const struct flag *find_flag(const struct command *m, const char *name, size_t len, char letter)
+{
+	const struct flag *lists[] = {m->flags, common_flags};
+	for (size_t i = 0; i < ELEMENTS(lists); i++)
+		for (const struct flag *f = lists[i]; f && f->name; f++)
+			if (letter ? f->letter == letter
+			           : (strlen(f->name) == len && strncmp(f->name, name, len) == 0))
+				return f;
+	return NULL;
+}
+
+static int give(struct cli *c, const struct flag *f, const char *value)
+{
+	if (c->n_given == CLI_FLAGS_MAX)
+		return cli_fail(EXIT_USAGE, "more than %d flags", CLI_FLAGS_MAX);
+	c->given[c->n_given].flag = f;
+	c->given[c->n_given++].value = value ? value : "";
+	return EXIT_OK;
+}
+
+/* "--name", "--name=value", "--name value". Moves *i over what was taken. */
+static int parse_long(struct cli *c, int argc, char **argv, int *i)
+{
+	const char *name = argv[*i] + 2, *equals = strchr(name, '=');
+	const struct flag *f =
+	        find_flag(c->command, name, equals ? (size_t)(equals - name) : strlen(name), 0);
+	if (!f)
+		return cli_fail(EXIT_USAGE, "%s: no such flag; see `tug %s --help`", argv[*i],
+		                c->command->name);
+	if (!f->value)
+		return equals ? cli_fail(EXIT_USAGE, "--%s takes no value", f->name) : give(c, f, NULL);
+	if (equals)
+		return give(c, f, equals + 1);
+	if (*i + 1 >= argc)
+		return cli_fail(EXIT_USAGE, "--%s needs a value: %s", f->name, f->value);
+	return give(c, f, argv[++*i]);
+}
+
+/* "-wq", "-fFILE", "-f FILE" */
+static int parse_short(struct cli *c, int argc, char **argv, int *i)
+{
+	for (const char *p = argv[*i] + 1; *p; p++) {
+		const struct flag *f = find_flag(c->command, NULL, 0, *p);
+		if (!f)
+			return cli_fail(EXIT_USAGE, "-%c: no such flag; see `tug %s --help`", *p,
+			                c->command->name);
+		if (!f->value) {
+			int e = give(c, f, NULL);
+			if (e)
+				return e;
+			continue;
+		}
+		if (p[1])
+			return give(c, f, p + 1);
+		if (*i + 1 >= argc)
+			return cli_fail(EXIT_USAGE, "-%c needs a value: %s", *p, f->value);
+		return give(c, f, argv[++*i]);
+	}
+	return EXIT_OK;
+}
+
+static int parse(struct cli *c, int argc, char **argv)
+{
+	bool only_words = false;
+	for (int i = 0; i < argc; i++) {
+		int e = EXIT_OK;
+		if (only_words || argv[i][0] != '-' || argv[i][1] == '\0')
+			c->args[c->n_args++] = argv[i];
+		else if (streq(argv[i], "--"))
+			only_words = true;
+		else if (argv[i][1] == '-')
+			e = parse_long(c, argc, argv, &i);
+		else
+			e = parse_short(c, argc, argv, &i);
+		if (e)
+			return e;
+	}
+	return EXIT_OK;
+}
+
+static int unknown_command(const char *word)
+{
+	const char *nearest = NULL;
+	unsigned best = 3;
+	for (const struct command *m = commands; m->name; m++) {
+		unsigned d = str_distance(word, m->name);
+		if (m->brief && d < best) {
+			best = d;
+			nearest = m->name;
+		}
+	}
+	if (nearest)
+		return cli_fail(EXIT_USAGE, "%s: no such command; did you mean `tug %s`?", word, nearest);
+	return cli_fail(EXIT_USAGE, "%s: no such command; see `tug --help`", word);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		help_print(NULL);
+		return EXIT_USAGE;
+	}
+	if (streq(argv[1], "--help") || streq(argv[1], "-h")) {
+		help_print(NULL);
+		return EXIT_OK;
+	}
+	const char *first = streq(argv[1], "--version") ? "version" : argv[1];
+	struct cli c = {0};
+	unsigned words;
+	c.command = command_find(first, argc > 2 ? argv[2] : NULL, &words);
+	if (!c.command)
+		return unknown_command(first);
+	c.args = mem_zalloc(((size_t)argc + 1) * sizeof(*c.args));
+	int e;
+	if (c.command->run == run_complete) { /* its words are somebody else's, flags included */
+		for (int i = 2; i < argc; i++)
+			c.args[c.n_args++] = argv[i];
+		e = EXIT_OK;
+	} else {
+		e = parse(&c, argc - 1 - (int)words, argv + 1 + words);
+	}
+	if (e == EXIT_OK && cli_flag(&c, "help")) {
+		help_print(c.command);
+	} else if (e == EXIT_OK && (c.n_args < c.command->min_args || c.n_args > c.command->max_args)) {
+		e = cli_fail(EXIT_USAGE, "usage: tug %s %s\nExamples:\n%s", c.command->name, c.command->args,
+		             c.command->examples);
+	} else if (e == EXIT_OK) {
+		e = c.command->run(&c);
+	}
+	if (fflush(stdout) != 0 && e == EXIT_OK)
+		e = EXIT_FAILED;
+	free(c.args);
+	return e;
+}

@@ -1,0 +1,270 @@
+#include "cmd/tug/objects.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "core/clock.h"
+#include "core/mem.h"
+
+const struct kind *find_kind(const char *word)
+{
+	const struct kind *k = kind_find(word);
+	if (k)
+		return k;
+	const char *nearest = kind_nearest(word);
+	(void)cli_fail(EXIT_USAGE,
+	               "%s: no such kind%s%s%s; there are microservices, pods, nodes, health, revisions, "
+	               "endpoints and events",
+	               word, nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+	return NULL;
+}
+
+void object_path(struct str *out, const struct kind *k, const char *scope, const char *name)
+{
+	str_printf(out, "/v1/%s", k->plural);
+	if (scope && k->scope != KIND_CLUSTER) {
+		str_putc(out, '/');
+		url_encode(out, scope);
+	}
+	if (!name)
+		return;
+	str_putc(out, '/');
+	/* a revision is named "web/1a2b3c": the slash divides segments */
+	const char *slash = strchr(name, '/');
+	if (!slash) {
+		url_encode(out, name);
+		return;
+	}
+	_cleanup_free_ char *first = mem_strndup(name, (size_t)(slash - name));
+	url_encode(out, first);
+	str_putc(out, '/');
+	url_encode(out, slash + 1);
+}
+
+void list_path(const struct cli *c, const struct kind *k, struct str *out)
+{
+	object_path(out, k, NULL, NULL);
+	const char *project = cli_project(c);
+	if (k->scope == KIND_CLUSTER || !project)
+		return;
+	str_puts(out, "?project=");
+	url_encode(out, project);
+}
+
+int fetch_list(struct cli *c, const char *target, struct value **ret)
+{
+	struct value *all = value_new_array();
+	_cleanup_free_ char *after = NULL;
+	int e;
+	do {
+		_cleanup_str_ struct str page = STR_INIT;
+		str_puts(&page, target);
+		if (after) {
+			str_puts(&page, strchr(target, '?') ? "&after=" : "?after=");
+			url_encode(&page, after);
+		}
+		_cleanup_reply_ struct reply r;
+		e = api_call(c, "GET", str_get(&page), NULL, NULL, 0, &r);
+		value_for_each_item (i, item, value_get(r.value, "items"))
+			value_append(all, value_ref(item));
+		free(after);
+		after = mem_strdup(value_get_string(r.value, "next"));
+	} while (e == EXIT_OK && after);
+	if (e == EXIT_OK)
+		*ret = TAKE_PTR(all);
+	all = value_unref(all);
+	return e;
+}
+
+int fetch_object(struct cli *c, const struct kind *k, const char *name, struct value **ret)
+{
+	_cleanup_str_ struct str path = STR_INIT;
+	const char *project = cli_project(c);
+	object_path(&path, k, project ? project : "default", name);
+	_cleanup_reply_ struct reply r;
+	int e = api_call(c, "GET", str_get(&path), NULL, NULL, 0, &r);
+	if (e == EXIT_OK)
+		*ret = TAKE_PTR(r.value);
+	return e;
+}
+
+const char *object_label(const struct cli *c, const struct value *v, char *buf, size_t size)
+{
+	const char *project = value_get_string(v, "project"), *name = value_get_string(v, "name");
+	if (project && !cli_project(c))
+		(void)snprintf(buf, size, "%s/%s", project, name ? name : "");
+	else
+		(void)snprintf(buf, size, "%s", name ? name : "");
+	return buf;
+}
+
+const char *age_of(int64_t wall_ms, char *buf, size_t size)
+{
+	if (wall_ms <= 0)
+		(void)snprintf(buf, size, "-");
+	else
+		(void)str_format_age(clock_wall_ms() - wall_ms, buf, size);
+	return buf;
+}
+
+/* "PullingContainers" as people say it: "pulling containers". */
+static void lower_words(const char *word, char *buf, size_t size)
+{
+	size_t n = 0;
+	for (const char *p = word; *p && n + 2 < size; p++) {
+		if (*p >= 'A' && *p <= 'Z' && p != word)
+			buf[n++] = ' ';
+		buf[n++] = *p >= 'A' && *p <= 'Z' ? (char)(*p | 0x20) : *p;
+	}
+	buf[n] = '\0';
+}
+
+const char *pod_state(const struct value *pod, char *buf, size_t size)
+{
+	const struct value *status = value_get(pod, "status");
+	const char *phase = value_get_string(status, "phase"), *reason = value_get_string(status, "reason");
+	if (!phase) {
+		(void)snprintf(buf, size, "placed");
+		return buf;
+	}
+	char words[64], age[24];
+	bool failed = streq(phase, "Failed") || streq(phase, "Unknown");
+	bool say_reason = reason && *reason && !streq(phase, "Running");
+	lower_words(say_reason && !failed ? reason : phase, words, sizeof(words));
+	(void)age_of(value_get_int(status, "since"), age, sizeof(age));
+	int64_t wait = value_get_int(status, "nextAttempt") - clock_wall_ms();
+	char again[48] = "", in[24];
+	if (failed && wait > 0)
+		(void)snprintf(again, sizeof(again), ", again in %s",
+		               str_format_age(wait + 999, in, sizeof(in)));
+	(void)snprintf(buf, size, "%s%s%s (%s%s)", words, failed && say_reason ? ": " : "",
+	               failed && say_reason ? reason : "", age, again);
+	return buf;
+}
+
+const char *pod_engine_state(const struct value *pod, char *buf, size_t size)
+{
+	const struct value *status = value_get(pod, "status"), *list = value_get(status, "containers");
+	const char *engine = value_get_string(status, "engine"), *worst = NULL;
+	/* the state that stands out: any container that does not run */
+	value_for_each_item (i, item, list) {
+		const char *state = value_get_string(item, "state");
+		if (state && (!worst || streq(worst, "running")))
+			worst = state;
+	}
+	if (!worst)
+		(void)snprintf(buf, size, "-");
+	else
+		(void)snprintf(buf, size, "%s (%.*s)", worst, (int)strcspn(engine ? engine : "-", " "),
+		               engine ? engine : "-");
+	return buf;
+}
+
+const char *pod_ports(const struct value *pod, char *buf, size_t size)
+{
+	size_t n = 0;
+	buf[0] = '\0';
+	value_for_each_item (i, item, value_get(value_get(pod, "status"), "containers")) {
+		const struct value *ports = value_get(item, "ports");
+		value_for_each (it, ports) {
+			const char *inside = value_iter_name(it), *host = value_string(value_iter_value(it));
+			int len = (int)strcspn(inside, "/");
+			bool udp = strstr(inside, "/udp") != NULL;
+			if (n < size)
+				n += (size_t)snprintf(buf + n, size - n, "%s%s->%.*s%s", n ? ", " : "",
+				                      host ? host : "?", len, inside, udp ? "/udp" : "");
+		}
+	}
+	return buf;
+}
+
+const struct value *condition_of(const struct value *object, const char *type)
+{
+	value_for_each_item (i, item, value_get(value_get(object, "status"), "conditions")) {
+		const char *t = value_get_string(item, "type");
+		if (t && streq(t, type))
+			return item;
+	}
+	return NULL;
+}
+
+const char *service_state(const struct value *service, char *buf, size_t size)
+{
+	const struct value *status = value_get(service, "status");
+	const struct value *valid = condition_of(service, "Valid"), *placed = condition_of(service, "Placed");
+	const struct value *progress = condition_of(service, "Progressing");
+	int64_t desired = value_get_int(status, "desired"), ready = value_get_int(status, "ready");
+	int64_t updated = value_get_int(status, "updated"), pods = value_get_int(status, "pods");
+	const char *bad = value_get_string(service, "invalid");
+	if (bad || (valid && !value_get_bool(valid, "status")))
+		(void)snprintf(buf, size, "invalid: %s", bad ? bad : value_get_string(valid, "message"));
+	else if (!status)
+		(void)snprintf(buf, size, "accepted");
+	else if (placed && !value_get_bool(placed, "status"))
+		(void)snprintf(buf, size, "not placed: %s", value_get_string(placed, "message"));
+	else if (progress && !value_get_bool(progress, "status") && ready < desired)
+		(void)snprintf(buf, size, "stuck: %s", value_get_string(progress, "message"));
+	else if (updated < pods || pods != desired)
+		(void)snprintf(buf, size, "rolling out");
+	else
+		(void)snprintf(buf, size, ready == desired ? "ready" : "starting");
+	return buf;
+}
+
+/* --- waiting --- */
+
+struct waiting {
+	struct cli *cli;
+	int64_t rev;
+	bool gone, done;
+	char said[256];
+};
+
+static bool on_change(void *ctx, const char *event, const struct value *v)
+{
+	struct waiting *w = ctx;
+	char state[192], line[256];
+	const char *kind = value_get_string(v, "kind");
+	bool service = kind && streq(kind, "microservice");
+	if (streq(event, "synced") || !service)
+		return true;
+	if (streq(event, "delete")) {
+		w->done = w->gone;
+		if (!w->gone)
+			(void)cli_fail(0, "it was deleted meanwhile");
+		return false;
+	}
+	const struct value *status = value_get(v, "status");
+	int64_t desired = value_get_int(status, "desired"), ready = value_get_int(status, "ready");
+	(void)service_state(v, state, sizeof(state));
+	bool current = value_get_int(status, "observed") >= w->rev;
+	(void)snprintf(line, sizeof(line), "%s: %s, %" PRId64 "/%" PRId64 " ready",
+	               value_get_string(v, "name"), current ? state : "accepted", ready, desired);
+	if (!streq(line, w->said))
+		cli_note(w->cli, "%s", line);
+	(void)snprintf(w->said, sizeof(w->said), "%s", line);
+	w->done = !w->gone && current && streq(state, "ready");
+	return !w->done;
+}
+
+int wait_for_service(struct cli *c, const char *project, const char *name, int64_t rev, bool gone)
+{
+	int64_t timeout = cli_timeout_ms(c, 300000);
+	if (timeout < 0)
+		return EXIT_USAGE;
+	struct waiting w = {.cli = c, .rev = rev, .gone = gone};
+	struct sse sse = {.on_event = on_change, .ctx = &w};
+	_cleanup_str_ struct str path = STR_INIT;
+	object_path(&path, &kind_microservice, project, name);
+	str_puts(&path, "?watch=1");
+	int e = api_stream(c, str_get(&path), timeout, sse_data, &sse);
+	sse_done(&sse);
+	if (e == EXIT_TIMEOUT)
+		return cli_fail(EXIT_TIMEOUT,
+		                "%s was not %s within %s; `tug describe microservice %s` says why", name,
+		                gone ? "gone" : "ready",
+		                cli_flag(c, "timeout") ? cli_flag(c, "timeout") : "5m", name);
+	if (e == EXIT_NOT_FOUND && gone)
+		return EXIT_OK;
+	return e == EXIT_OK && !w.done ? EXIT_FAILED : e;
+}
