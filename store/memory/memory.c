@@ -57,7 +57,7 @@ struct store_watch {
 	int64_t next_rev;
 	bool broken; /* the history is another one: on_relist is due */
 	bool dead;   /* on_relist was called */
-	uint64_t turn;
+	uint64_t turn, serial;
 	struct store_watch_callbacks cbs;
 	void *ctx;
 };
@@ -284,8 +284,8 @@ static struct store_watch *memory_watch(struct store *s, const struct store_watc
 	w->turn = h->turn;
 	w->cbs = *cbs;
 	w->ctx = ctx;
+	w->serial = ++h->counts.watches;
 	list_append(&h->watches, &w->link);
-	h->counts.watches++;
 	loop_task_schedule(&h->task);
 	return w;
 }
@@ -297,12 +297,15 @@ static void memory_watch_free(struct store *s _unused_, struct store_watch *w)
 	free(w);
 }
 
-static bool has_watch(const struct handle *h, const struct store_watch *w)
+/* By number: the memory of a watch that was freed may hold another one by now. */
+static struct store_watch *watch_find(const struct handle *h, uint64_t serial)
 {
-	list_for_each (node, &h->watches)
-		if (list_entry(node, struct store_watch, link) == w)
-			return true;
-	return false;
+	list_for_each (node, &h->watches) {
+		struct store_watch *w = list_entry(node, struct store_watch, link);
+		if (w->serial == serial)
+			return w;
+	}
+	return NULL;
 }
 
 /* The next events of the watch, whole revisions; returns how many. The array is to be freed. */
@@ -353,8 +356,9 @@ static bool watch_run(struct handle *h, struct store_watch *w)
 	if (!n)
 		return !all;
 	seen(h);
+	uint64_t serial = w->serial;
 	w->cbs.on_events(w->ctx, events, n, identity);
-	if (h->duplicate && has_watch(h, w))
+	if (h->duplicate && (w = watch_find(h, serial)) != NULL)
 		w->cbs.on_events(w->ctx, events, n, identity);
 	return true;
 }
