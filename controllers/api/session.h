@@ -1,0 +1,20 @@
+/*
+ * Sessions with runners, for what has no place in the store: the log of a container. Nodes dial out only, so
+ * a session is a key that the runner of the node sees, and the runner connects back and sends the stream,
+ * which is relayed to the reader as fast as the reader takes it.
+ */
+#pragma once
+
+#include "controllers/api/server.h"
+
+#define SESSION_WAIT_MS  5000  /* for the runner to connect */
+#define SESSION_QUIET_MS 1000  /* connected, but silent: the answer begins all the same */
+#define SESSION_LEASE_MS 60000 /* of all keys of this process */
+
+struct sessions *sessions_new(struct api *a) _nonnull_(1);
+/* All calls are gone. NULL is fine; returns NULL. */
+struct sessions *sessions_free(struct sessions *s);
+/* Is this the upload that a session waits for? Asked before the body is taken. */
+bool sessions_expects(const struct sessions *s, const char *id, const struct httpd_request *http)
+        _nonnull_(1, 2, 3);
+unsigned sessions_count(const struct sessions *s) _nonnull_(1);
