@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <stdint.h>
+
 /* objects and documents */
 #define LIMIT_VALUE	      (1024 * 1024) /* one stored value; etcd itself stops at 1.5 MiB a request */
 #define LIMIT_KEY	      1024	    /* one key, prefix included */
@@ -31,6 +33,20 @@
 #define LIMIT_ENV	      1000
 #define LIMIT_PORTS	      256
 #define LIMIT_STRINGS	      1000 /* items of one list of strings */
+#define LIMIT_MOUNTS	      256  /* volumes, and files, of one container */
+#define LIMIT_DEPENDS	      100
+#define LIMIT_PATH	      1024	       /* a path inside a container */
+#define LIMIT_DOMAIN	      253	       /* RFC 1035 section 2.3.4 */
+#define LIMIT_MEMORY_MIN      (6 * 1024 * 1024) /* below it Docker refuses, and Podman's containers die at start */
+#define LIMIT_MEMORY_MAX      (INT64_C(1) << 44) /* 16 TiB; sums over pods stay far below 2^63 */
+#define LIMIT_CPU_MIN	      10	       /* milli-cores: 0.01 is Docker's least */
+#define LIMIT_CPU_MAX	      1024000
+#define LIMIT_GRACE_MS	      (3600 * 1000) /* between the stop signal and the kill */
+#define LIMIT_CONDITIONS      64
+#define LIMIT_MESSAGE	      4096 /* a sentence in a status or an event */
+
+/* pod names are longer than labels: <microservice>-<ordinal>-<revision> */
+#define LIMIT_POD_NAME	      (LIMIT_NAME + 1 + 5 + 1 + 10)
 
 /* HTTP */
 #define LIMIT_HTTP_HEAD	      (16 * 1024)

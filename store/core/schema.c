@@ -203,16 +203,17 @@ uint64_t hash_text(uint64_t h, const char *s)
 	return s ? hash_bytes(h, s, strlen(s)) : h;
 }
 
+/* The hashes of the rows are added up, so that the order of rows in a table may change. */
 uint64_t schema_hash(const struct schema *s, const void *obj, enum change least, uint64_t h)
 {
+	uint64_t sum = 0;
 	for (size_t i = 0; i < s->n_fields; i++) {
 		const struct field *f = &s->fields[i];
 		if (f->on_change < least || !says_more(s, i, obj))
 			continue;
-		h = hash_text(h, f->name);
-		h = field_ops(f)->hash(f, field_at(f, obj), least, h);
+		sum += field_ops(f)->hash(f, field_at(f, obj), least, hash_text(SCHEMA_HASH_INIT, f->name));
 	}
-	return hash_number(h, -1); /* the end of this structure */
+	return hash_number(h, (int64_t)sum);
 }
 
 /* --- finding
