@@ -58,7 +58,7 @@ struct store_kv {
 struct store_op;
 
 struct store_range {
-	struct store_identity identity;
+	struct store_identity identity; /* its revision is the one that the range shows: `rev` where that was asked for */
 	const struct store_kv *kvs; /* in key order */
 	size_t count;
 	bool more; /* there is another page: ask again with `after` = the last key and `rev` = identity.revision */

@@ -6,9 +6,9 @@
 #include "core/mem.h"
 #include "etcd/client.h"
 
-#define RETRY_DENIED_MS	     5000
+#define RETRY_DENIED_MS      5000
 #define RETRY_UNAVAILABLE_MS 200
-#define TIMEOUT_MS	     10000 /* the server computes a slow hash on purpose */
+#define TIMEOUT_MS           10000 /* the server computes a slow hash on purpose */
 
 static void forget(char **secret)
 {
@@ -25,9 +25,9 @@ static void complete(struct store_op *op, enum store_outcome outcome, const uint
 	struct etcd *e = a->etcd;
 	a->op = NULL;
 	Rpc__AuthenticateResponse *r =
-		outcome == STORE_OK
-			? wire_unpack(&e->decoded, &rpc__authenticate_response__descriptor, reply, len)
-			: NULL;
+	        outcome == STORE_OK
+	                ? wire_unpack(&e->decoded, &rpc__authenticate_response__descriptor, reply, len)
+	                : NULL;
 	if (r && r->token[0]) {
 		forget(&a->token);
 		a->token = mem_strdup(r->token);
@@ -61,7 +61,8 @@ static void ask(void *ctx)
 	Rpc__AuthenticateRequest m = RPC__AUTHENTICATE_REQUEST__INIT;
 	m.name = a->user;
 	m.password = a->password;
-	a->op = op_new(&a->etcd->ops, "/etcdserverpb.Auth/Authenticate", wire_pack(&m.base), TIMEOUT_MS, complete, a);
+	a->op = op_new(&a->etcd->ops, "/etcdserverpb.Auth/Authenticate", wire_pack(&m.base), TIMEOUT_MS,
+	               complete, a);
 	a->op->anonymous = true;
 	op_submit(a->op);
 }

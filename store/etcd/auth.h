@@ -1,6 +1,6 @@
 /*
- * Name and password for a token. Tokens of etcd run out (5 minutes unused by default) and die with the server, so a
- * refused token is no news: another is asked for. Only a refused password is.
+ * Name and password for a token. Tokens of etcd run out (5 minutes unused by default) and die with the
+ * server, so a refused token is no news: another is asked for. Only a refused password is.
  */
 #pragma once
 

@@ -12,7 +12,8 @@ static int failed(struct channel *c, int code)
 	return code;
 }
 
-/* A peer that vanished without a word is noticed by the kernel even while no call is open and nothing is sent. */
+/* A peer that vanished without a word is noticed by the kernel even while no call is open and nothing is
+ * sent. */
 static void watch_peer(int fd)
 {
 	int on = 1, idle_s = 30, interval_s = 10, probes = 3;

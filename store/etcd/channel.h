@@ -8,18 +8,18 @@
 #include "core/tls.h"
 
 struct channel {
-	int fd;		 /* -1: closed */
+	int fd;          /* -1: closed */
 	struct tls *tls; /* NULL: plain */
 	struct loop_fd io;
-	bool connected;	      /* connect() has ended well */
-	bool established;     /* and so has the handshake */
-	bool blocked;	      /* a write, or TLS itself, waits for room in the socket */
-	char text[200];	      /* why the last function failed */
+	bool connected;   /* connect() has ended well */
+	bool established; /* and so has the handshake */
+	bool blocked;     /* a write, or TLS itself, waits for room in the socket */
+	char text[200];   /* why the last function failed */
 };
 
 /* on_ready: something may be done: establish, then read and write. 0, or -errno with the reason in text. */
 int channel_open(struct channel *c, struct loop *l, const struct net_address *a, struct tls_context *tls,
-		 void (*on_ready)(void *, unsigned), void *ctx) _nonnull_(1, 2, 3, 5) _must_check_;
+                 void (*on_ready)(void *, unsigned), void *ctx) _nonnull_(1, 2, 3, 5) _must_check_;
 /* Idempotent; harmless on a zeroed one that has fd -1. */
 void channel_close(struct channel *c) _nonnull_(1);
 /* 0: bytes may flow; -EAGAIN: wait for on_ready; another -errno: it failed. */

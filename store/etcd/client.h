@@ -1,4 +1,5 @@
-/* The whole client: what its parts share. Each part's header says what it does; none calls another but through here. */
+/* The whole client: what its parts share. Each part's header says what it does; none calls another but
+ * through here. */
 #pragma once
 
 #include "core/arena.h"
@@ -21,8 +22,8 @@ struct etcd {
 	struct watches watches;
 	struct leases leases;
 	struct store_identity identity; /* of the latest reply */
-	struct arena decoded;		/* one message, as long as its callback runs */
-	struct arena encoding;		/* one request, until it is packed */
+	struct arena decoded;           /* one message, as long as its callback runs */
+	struct arena encoding;          /* one request, until it is packed */
 };
 
 static inline struct etcd *etcd_of(struct store *s)
@@ -38,7 +39,7 @@ void etcd_admitted(struct etcd *e) _nonnull_(1);
 void etcd_refused(struct etcd *e, const char *why) _nonnull_(1, 2);
 
 /* range.c and txn.c: the two operations of the seam. */
-struct store_op *etcd_range(struct store *s, const struct store_range_request *req, store_range_fn *done, void *ctx)
-	_nonnull_(1, 2, 3);
+struct store_op *etcd_range(struct store *s, const struct store_range_request *req, store_range_fn *done,
+                            void *ctx) _nonnull_(1, 2, 3);
 struct store_op *etcd_txn(struct store *s, const struct store_txn *txn, store_txn_fn *done, void *ctx)
-	_nonnull_(1, 2, 3);
+        _nonnull_(1, 2, 3);

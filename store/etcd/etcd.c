@@ -6,14 +6,15 @@
 #include "core/mem.h"
 #include "etcd/client.h"
 
-#define DIAL_MS		3000
+#define DIAL_MS         3000
 #define STREAM_QUIET_MS 10000 /* with the answer's limit a hung server is noticed after 13 s */
-#define STREAM_PING_MS	3000
-#define CALL_QUIET_MS	2000 /* a call lives 5 s: this leaves time for another endpoint */
-#define CALL_PING_MS	2000
-#define CALL_IDLE_MS	20000
+#define STREAM_PING_MS  3000
+#define CALL_QUIET_MS   2000 /* a call lives 5 s: this leaves time for another endpoint */
+#define CALL_PING_MS    2000
+#define CALL_IDLE_MS    20000
 
-/* --- state ------------------------------------------------------------------------------------------------------ */
+/* --- state
+ * ------------------------------------------------------------------------------------------------------ */
 
 static void enter(struct etcd *e, enum store_state state, const char *text)
 {
@@ -53,7 +54,8 @@ void etcd_refused(struct etcd *e, const char *why)
 	enter(e, STORE_REFUSED, why);
 }
 
-/* --- the two connections ---------------------------------------------------------------------------------------- */
+/* --- the two connections
+ * ---------------------------------------------------------------------------------------- */
 
 static void on_streams_up(void *ctx)
 {
@@ -86,7 +88,8 @@ static void on_calls_down(void *ctx, const char *why)
 static const struct link_events streams_events = {.on_up = on_streams_up, .on_down = on_streams_down};
 static const struct link_events calls_events = {.on_up = on_calls_up, .on_down = on_calls_down};
 
-/* --- life ------------------------------------------------------------------------------------------------------- */
+/* --- life
+ * ------------------------------------------------------------------------------------------------------- */
 
 /* The parts stop before the connections: their calls end silently. */
 static void etcd_free(struct store *s)
@@ -110,14 +113,14 @@ static void etcd_cancel(struct store *s _unused_, struct store_op *op)
 }
 
 static const struct store_ops etcd_ops = {
-	.free = etcd_free,
-	.range = etcd_range,
-	.txn = etcd_txn,
-	.cancel = etcd_cancel,
-	.watch = etcd_watch,
-	.watch_free = etcd_watch_free,
-	.lease = etcd_lease,
-	.lease_free = etcd_lease_free,
+        .free = etcd_free,
+        .range = etcd_range,
+        .txn = etcd_txn,
+        .cancel = etcd_cancel,
+        .watch = etcd_watch,
+        .watch_free = etcd_watch_free,
+        .lease = etcd_lease,
+        .lease_free = etcd_lease_free,
 };
 
 int etcd_open(struct loop *loop, const struct etcd_config *cfg, struct store **ret, struct error *err)

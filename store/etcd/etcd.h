@@ -1,7 +1,7 @@
 /*
- * The store on etcd v3 (floor 3.4), native gRPC: protobuf-c messages over nghttp2, one non-blocking socket each for
- * streams (watch, keep-alive) and for calls (range, txn, grant, revoke), so that a big read never starves a watch
- * (etcd issue 15402).
+ * The store on etcd v3 (floor 3.4), native gRPC: protobuf-c messages over nghttp2, one non-blocking socket
+ * each for streams (watch, keep-alive) and for calls (range, txn, grant, revoke), so that a big read never
+ * starves a watch (etcd issue 15402).
  */
 #pragma once
 
@@ -17,6 +17,7 @@ struct etcd_config {
 	int64_t dial_timeout_ms; /* 0: 3000 */
 };
 
-/* Everything in cfg is copied. 0, or -EINVAL with err (a bad endpoint, an unreadable file). Connects by itself. */
+/* Everything in cfg is copied. 0, or -EINVAL with err (a bad endpoint, an unreadable file). Connects by
+ * itself. */
 int etcd_open(struct loop *loop, const struct etcd_config *cfg, struct store **ret, struct error *err)
-	_nonnull_(1, 2, 3) _must_check_;
+        _nonnull_(1, 2, 3) _must_check_;

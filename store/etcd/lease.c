@@ -18,7 +18,8 @@ static bool kept(const struct store_lease *l)
 	return l->id && l->keep_alive;
 }
 
-/* --- when what is due ------------------------------------------------------------------------------------------- */
+/* --- when what is due
+ * ------------------------------------------------------------------------------------------- */
 
 static int64_t expires_ms(const struct store_lease *l)
 {
@@ -36,7 +37,7 @@ static int64_t speak_ms(const struct store_lease *l)
 static void set_timer(struct leases *ls)
 {
 	int64_t due = INT64_MAX;
-	list_for_each(node, &ls->all) {
+	list_for_each (node, &ls->all) {
 		struct store_lease *l = list_entry(node, struct store_lease, link);
 		if (kept(l))
 			due = MIN(due, ls->stream ? MIN(speak_ms(l), expires_ms(l)) : expires_ms(l));
@@ -49,7 +50,8 @@ static void set_timer(struct leases *ls)
 		loop_timer_at(&ls->timer, due);
 }
 
-/* --- keep-alives ------------------------------------------------------------------------------------------------ */
+/* --- keep-alives
+ * ------------------------------------------------------------------------------------------------ */
 
 static void send_keep_alive(struct store_lease *l, int64_t now_ms)
 {
@@ -66,7 +68,7 @@ static void speak(struct leases *ls, int64_t now_ms)
 {
 	struct etcd *e = ls->etcd;
 	bool due = false, any = false;
-	list_for_each(node, &ls->all) {
+	list_for_each (node, &ls->all) {
 		struct store_lease *l = list_entry(node, struct store_lease, link);
 		any = any || kept(l);
 		due = due || (kept(l) && speak_ms(l) <= now_ms);
@@ -78,11 +80,11 @@ static void speak(struct leases *ls, int64_t now_ms)
 	if (!any || !link_usable(&e->streams) || !auth_ready(&e->auth))
 		return;
 	if (!ls->stream)
-		ls->stream = call_stream(e->streams.transport, "/etcdserverpb.Lease/LeaseKeepAlive", e->auth.token,
-		                         &call_events, ls);
+		ls->stream = call_stream(e->streams.transport, "/etcdserverpb.Lease/LeaseKeepAlive",
+		                         e->auth.token, &call_events, ls);
 	if (!due)
 		return;
-	list_for_each(node, &ls->all) {
+	list_for_each (node, &ls->all) {
 		struct store_lease *l = list_entry(node, struct store_lease, link);
 		if (!kept(l) || speak_ms(l) - l->ttl_ms / 10 > now_ms)
 			continue;
@@ -101,7 +103,8 @@ void leases_pump(struct leases *ls)
 	set_timer(ls);
 }
 
-/* --- losing one ------------------------------------------------------------------------------------------------- */
+/* --- losing one
+ * ------------------------------------------------------------------------------------------------- */
 
 /* Best effort: at once when there is a connection, else when one comes in time. */
 static void revoke(struct etcd *e, int64_t id, int64_t timeout_ms);
@@ -118,7 +121,7 @@ static void lose(struct store_lease *l)
 
 static struct store_lease *find_expired(struct leases *ls, int64_t now_ms)
 {
-	list_for_each(node, &ls->all) {
+	list_for_each (node, &ls->all) {
 		struct store_lease *l = list_entry(node, struct store_lease, link);
 		if (kept(l) && expires_ms(l) <= now_ms)
 			return l;
@@ -136,7 +139,7 @@ static void on_timer(void *ctx)
 		revoke(ls->etcd, l->id, l->ttl_ms);
 		lose(l);
 	}
-	list_for_each(node, &ls->all) {
+	list_for_each (node, &ls->all) {
 		l = list_entry(node, struct store_lease, link);
 		if (!l->id && l->retry_ms && l->retry_ms <= now_ms)
 			ask(l);
@@ -148,14 +151,14 @@ void leases_receive(struct leases *ls, const uint8_t *data, size_t len)
 {
 	struct etcd *e = ls->etcd;
 	Rpc__LeaseKeepAliveResponse *r =
-		wire_unpack(&e->decoded, &rpc__lease_keep_alive_response__descriptor, data, len);
+	        wire_unpack(&e->decoded, &rpc__lease_keep_alive_response__descriptor, data, len);
 	int64_t id = r ? r->id : 0, ttl_s = r ? r->ttl : 0;
 	if (r && r->header)
 		(void)etcd_saw(e, r->header);
 	arena_reset(&e->decoded);
 	if (!id)
 		return;
-	list_for_each(node, &ls->all) {
+	list_for_each (node, &ls->all) {
 		struct store_lease *l = list_entry(node, struct store_lease, link);
 		if (l->id != id || !l->keep_alive)
 			continue;
@@ -182,7 +185,7 @@ static void on_end(void *ctx, const struct call_end *end)
 	struct leases *ls = ctx;
 	struct etcd *e = ls->etcd;
 	ls->stream = NULL;
-	list_for_each(node, &ls->all)
+	list_for_each (node, &ls->all)
 		list_entry(node, struct store_lease, link)->n_sent = 0;
 	if (wire_judge(end->status, end->text).token)
 		auth_renew(&e->auth);
@@ -192,7 +195,8 @@ static void on_end(void *ctx, const struct call_end *end)
 
 static const struct call_events call_events = {.on_message = on_message, .on_end = on_end};
 
-/* --- granting and revoking -------------------------------------------------------------------------------------- */
+/* --- granting and revoking
+ * -------------------------------------------------------------------------------------- */
 
 static void granted(struct store_op *op, enum store_outcome outcome, const uint8_t *reply, size_t len,
                     const struct error *err _unused_)
@@ -201,8 +205,9 @@ static void granted(struct store_op *op, enum store_outcome outcome, const uint8
 	struct leases *ls = l->leases;
 	struct etcd *e = ls->etcd;
 	Rpc__LeaseGrantResponse *r =
-		outcome == STORE_OK ? wire_unpack(&e->decoded, &rpc__lease_grant_response__descriptor, reply, len)
-				    : NULL;
+	        outcome == STORE_OK
+	                ? wire_unpack(&e->decoded, &rpc__lease_grant_response__descriptor, reply, len)
+	                : NULL;
 	int64_t id = r ? r->id : 0, ttl_s = r ? r->ttl : 0;
 	if (r && r->header)
 		(void)etcd_saw(e, r->header);
@@ -232,8 +237,8 @@ static void ask(struct store_lease *l)
 	op_submit(l->grant);
 }
 
-static void revoked(struct store_op *op _unused_, enum store_outcome outcome _unused_, const uint8_t *reply _unused_,
-                    size_t len _unused_, const struct error *err _unused_)
+static void revoked(struct store_op *op _unused_, enum store_outcome outcome _unused_,
+                    const uint8_t *reply _unused_, size_t len _unused_, const struct error *err _unused_)
 {
 }
 
@@ -255,7 +260,8 @@ static void revoke(struct etcd *e, int64_t id, int64_t timeout_ms)
 	op_submit(op_new(&e->ops, path, bytes, timeout_ms, revoked, NULL));
 }
 
-/* --- the seam --------------------------------------------------------------------------------------------------- */
+/* --- the seam
+ * --------------------------------------------------------------------------------------------------- */
 
 struct store_lease *etcd_lease(struct store *s, int64_t ttl_ms, bool keep_alive,
                                const struct store_lease_callbacks *cbs, void *ctx)

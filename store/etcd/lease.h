@@ -1,8 +1,8 @@
 /*
- * Leases, kept alive on one stream. A keep-alive goes out when 0.6 of the time to live have passed since the last
- * confirmed one was sent; without an answer it is repeated after another 0.15, and after another 0.15 the connection is
- * given up for the next endpoint. What decides that a lease is lost is our own clock, counted from the sending: the
- * server's count began later.
+ * Leases, kept alive on one stream. A keep-alive goes out when 0.6 of the time to live have passed since the
+ * last confirmed one was sent; without an answer it is repeated after another 0.15, and after another 0.15
+ * the connection is given up for the next endpoint. What decides that a lease is lost is our own clock,
+ * counted from the sending: the server's count began later.
  */
 #pragma once
 
@@ -21,14 +21,14 @@ struct store_lease {
 	struct store_lease_callbacks cbs;
 	void *ctx;
 	bool keep_alive;
-	int64_t asked_ms;     /* time to live wanted */
-	int64_t id;	      /* 0: not granted */
-	int64_t ttl_ms;	      /* granted: at least what was asked for, in whole seconds */
-	int64_t confirmed_ms; /* when the grant or keep-alive that was answered last went out */
+	int64_t asked_ms;             /* time to live wanted */
+	int64_t id;                   /* 0: not granted */
+	int64_t ttl_ms;               /* granted: at least what was asked for, in whole seconds */
+	int64_t confirmed_ms;         /* when the grant or keep-alive that was answered last went out */
 	int64_t sent_ms[LEASE_TRIES]; /* keep-alives without an answer, oldest first */
 	unsigned n_sent;
 	struct store_op *grant; /* under way */
-	int64_t retry_ms;	/* when to ask for a grant again; 0: not waiting for that */
+	int64_t retry_ms;       /* when to ask for a grant again; 0: not waiting for that */
 };
 
 struct leases {
@@ -47,5 +47,5 @@ void leases_pump(struct leases *ls) _nonnull_(1);
 void leases_receive(struct leases *ls, const uint8_t *data, size_t len) _nonnull_(1, 2);
 
 struct store_lease *etcd_lease(struct store *s, int64_t ttl_ms, bool keep_alive,
-			       const struct store_lease_callbacks *cbs, void *ctx) _nonnull_(1, 4);
+                               const struct store_lease_callbacks *cbs, void *ctx) _nonnull_(1, 4);
 void etcd_lease_free(struct store *s, struct store_lease *l, bool revoke) _nonnull_(1, 2);

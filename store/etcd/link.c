@@ -5,10 +5,11 @@
 #include <string.h>
 
 #define BACKOFF_FIRST_MS 100
-#define BACKOFF_MAX_MS	 5000
-#define STEADY_MS	 1000  /* a connection that lived that long was a success */
-#define PING_EVERY_MS	 10000 /* at most: etcd's own bound is 5 s */
-#define TIMER_SLACK_MS	 1000  /* the timer is not moved for less: under load it would be moved with each reply */
+#define BACKOFF_MAX_MS   5000
+#define STEADY_MS        1000  /* a connection that lived that long was a success */
+#define PING_EVERY_MS    10000 /* at most: etcd's own bound is 5 s */
+#define TIMER_SLACK_MS \
+	1000 /* the timer is not moved for less: under load it would be moved with each reply */
 
 static void on_timer(void *ctx);
 static const struct transport_events transport_events;
@@ -16,7 +17,8 @@ static const struct transport_events transport_events;
 void link_init(struct link *l, struct loop *loop, struct endpoints *endpoints, const struct link_config *cfg,
                const struct link_events *events, void *ctx)
 {
-	*l = (struct link){.loop = loop, .endpoints = endpoints, .config = *cfg, .events = events, .ctx = ctx};
+	*l = (struct link){
+	        .loop = loop, .endpoints = endpoints, .config = *cfg, .events = events, .ctx = ctx};
 	loop_timer_init(loop, &l->timer, on_timer, l);
 }
 
@@ -27,7 +29,8 @@ void link_done(struct link *l)
 	l->state = LINK_IDLE;
 }
 
-/* --- dialling --------------------------------------------------------------------------------------------------- */
+/* --- dialling
+ * --------------------------------------------------------------------------------------------------- */
 
 static void dial(struct link *l)
 {
@@ -36,7 +39,7 @@ static void dial(struct link *l)
 	l->answering = false;
 	l->pinged_ms = 0;
 	l->transport =
-		transport_open(l->loop, a, a->tls ? endpoints_tls(l->endpoints) : NULL, &transport_events, l);
+	        transport_open(l->loop, a, a->tls ? endpoints_tls(l->endpoints) : NULL, &transport_events, l);
 	loop_timer_in(&l->timer, l->config.dial_ms);
 }
 
@@ -99,7 +102,8 @@ void link_fail(struct link *l, const char *why)
 		transport_drop(l->transport, why);
 }
 
-/* --- while it is up --------------------------------------------------------------------------------------------- */
+/* --- while it is up
+ * --------------------------------------------------------------------------------------------- */
 
 static int64_t next_due(const struct link *l)
 {
@@ -198,4 +202,4 @@ static void on_calls(void *ctx)
 }
 
 static const struct transport_events transport_events = {
-	.on_up = on_up, .on_down = on_down, .on_received = on_received, .on_calls = on_calls};
+        .on_up = on_up, .on_down = on_down, .on_received = on_received, .on_calls = on_calls};

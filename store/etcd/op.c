@@ -38,7 +38,8 @@ static void finish(struct store_op *op, enum store_outcome outcome, const uint8_
 	op_free(op);
 }
 
-/* --- time ------------------------------------------------------------------------------------------------------- */
+/* --- time
+ * ------------------------------------------------------------------------------------------------------- */
 
 /* Only ever moved closer: when the timer comes too early it is set again. */
 static void wake_at(struct ops *o, int64_t due_ms)
@@ -65,7 +66,7 @@ static void expire(struct store_op *op)
 /* A callback may cancel any operation, so that the list is walked from its head after each. */
 static bool expire_one(struct list *list, int64_t now_ms)
 {
-	list_for_each(node, list) {
+	list_for_each (node, list) {
 		struct store_op *op = list_entry(node, struct store_op, link);
 		if (op->deadline_ms <= now_ms) {
 			expire(op);
@@ -81,16 +82,17 @@ static void on_timer(void *ctx)
 	int64_t now_ms = now_of(o), next = INT64_MAX;
 	while (expire_one(&o->waiting, now_ms) || expire_one(&o->sent, now_ms))
 		;
-	list_for_each(node, &o->sent)
+	list_for_each (node, &o->sent)
 		next = MIN(next, list_entry(node, struct store_op, link)->deadline_ms);
-	list_for_each(node, &o->waiting)
+	list_for_each (node, &o->waiting)
 		next = MIN(next, list_entry(node, struct store_op, link)->deadline_ms);
 	if (next < INT64_MAX)
 		wake_at(o, next);
 	ops_pump(o);
 }
 
-/* --- sending ---------------------------------------------------------------------------------------------------- */
+/* --- sending
+ * ---------------------------------------------------------------------------------------------------- */
 
 static const struct call_events call_events;
 
@@ -101,15 +103,15 @@ static void send_op(struct store_op *op)
 	op->sent_ms = loop_now(e->store.loop);
 	list_remove(&op->link);
 	list_append(&op->ops->sent, &op->link);
-	op->call = call_unary(e->calls.transport, op->path, op->anonymous ? NULL : e->auth.token, op->request.data,
-	                      op->request.len, &call_events, op);
+	op->call = call_unary(e->calls.transport, op->path, op->anonymous ? NULL : e->auth.token,
+	                      op->request.data, op->request.len, &call_events, op);
 }
 
 void ops_pump(struct ops *o)
 {
 	struct etcd *e = o->etcd;
 	int64_t now_ms = now_of(o);
-	list_for_each_safe(node, &o->waiting) {
+	list_for_each_safe (node, &o->waiting) {
 		struct store_op *op = list_entry(node, struct store_op, link);
 		if (op->retry_ms > now_ms) {
 			wake_at(o, op->retry_ms);
@@ -179,7 +181,8 @@ void ops_unreachable(struct ops *o, const char *why)
 		loop_task_schedule(&o->turn);
 }
 
-/* --- refusals --------------------------------------------------------------------------------------------------- */
+/* --- refusals
+ * --------------------------------------------------------------------------------------------------- */
 
 static void on_turn(void *ctx)
 {
@@ -210,7 +213,7 @@ void op_refuse(struct store_op *op, enum store_outcome outcome, const char *fmt,
 
 void ops_deny(struct ops *o, const char *why)
 {
-	list_for_each_safe(node, &o->waiting) {
+	list_for_each_safe (node, &o->waiting) {
 		struct store_op *op = list_entry(node, struct store_op, link);
 		if (op->anonymous)
 			continue;
@@ -219,7 +222,8 @@ void ops_deny(struct ops *o, const char *why)
 	}
 }
 
-/* --- life ------------------------------------------------------------------------------------------------------- */
+/* --- life
+ * ------------------------------------------------------------------------------------------------------- */
 
 struct store_op *op_new(struct ops *o, const char *path, struct wire_bytes request, int64_t timeout_ms,
                         op_complete_fn *complete, void *ctx)

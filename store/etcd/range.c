@@ -31,7 +31,8 @@ static void complete(struct store_op *op, enum store_outcome outcome, const uint
 	arena_reset(&e->decoded);
 }
 
-struct store_op *etcd_range(struct store *s, const struct store_range_request *req, store_range_fn *done, void *ctx)
+struct store_op *etcd_range(struct store *s, const struct store_range_request *req, store_range_fn *done,
+                            void *ctx)
 {
 	struct etcd *e = etcd_of(s);
 	Rpc__RangeRequest m = RPC__RANGE_REQUEST__INIT;
@@ -39,8 +40,8 @@ struct store_op *etcd_range(struct store *s, const struct store_range_request *r
 	m.limit = req->limit > 0 ? req->limit : LIMIT_LIST_PAGE;
 	m.revision = req->rev;
 	m.keys_only = req->keys_only;
-	struct store_op *op = op_new(&e->ops, "/etcdserverpb.KV/Range", wire_pack(&m.base), req->timeout_ms, complete,
-	                             ctx);
+	struct store_op *op =
+	        op_new(&e->ops, "/etcdserverpb.KV/Range", wire_pack(&m.base), req->timeout_ms, complete, ctx);
 	arena_reset(&e->encoding);
 	op->done.range = done;
 	op->rev = req->rev;

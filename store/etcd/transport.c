@@ -12,12 +12,12 @@
 #include "etcd/channel.h"
 #include "etcd/wire.h"
 
-#define STREAM_WINDOW	  (4 * 1024 * 1024) /* what a server may send unasked on one call; only a number here */
+#define STREAM_WINDOW     (4 * 1024 * 1024) /* what a server may send unasked on one call; only a number here */
 #define CONNECTION_WINDOW (16 * 1024 * 1024)
-#define WRITE_AT_ONCE	  (64 * 1024) /* frames are gathered up to this before they are written */
-#define READ_AT_ONCE	  (16 * 1024) /* one TLS record */
-#define READ_ROUNDS	  32	      /* then the loop's other watchers get their turn */
-#define KEEP_BUFFER	  4096	      /* buffers beyond this are given back when they are empty */
+#define WRITE_AT_ONCE     (64 * 1024) /* frames are gathered up to this before they are written */
+#define READ_AT_ONCE      (16 * 1024) /* one TLS record */
+#define READ_ROUNDS       32          /* then the loop's other watchers get their turn */
+#define KEEP_BUFFER       4096        /* buffers beyond this are given back when they are empty */
 
 struct transport {
 	struct loop *loop;
@@ -48,14 +48,15 @@ struct call {
 	struct str queue;
 	bool unary, half_closed;
 	bool committed; /* the last byte was given to HTTP/2 */
-	bool deferred;	/* HTTP/2 waits for call_send() */
+	bool deferred;  /* HTTP/2 waits for call_send() */
 	bool ended;
 	int status;
 	char text[200];
 	struct wire_reader reader;
 };
 
-/* --- ending ----------------------------------------------------------------------------------------------------- */
+/* --- ending
+ * ----------------------------------------------------------------------------------------------------- */
 
 static void call_count(struct call *c)
 {
@@ -101,7 +102,7 @@ static void on_down_turn(void *ctx)
 	/* a callback may cancel any other call: the list is taken from its head each time */
 	for (;;) {
 		struct call *open = NULL;
-		list_for_each(node, &t->calls) {
+		list_for_each (node, &t->calls) {
 			struct call *c = list_entry(node, struct call, link);
 			if (!c->ended) {
 				open = c;
@@ -115,7 +116,8 @@ static void on_down_turn(void *ctx)
 	t->events->on_down(t->ctx, t->why);
 }
 
-/* --- writing ---------------------------------------------------------------------------------------------------- */
+/* --- writing
+ * ---------------------------------------------------------------------------------------------------- */
 
 static bool gather(struct transport *t)
 {
@@ -164,8 +166,8 @@ static void on_flush_turn(void *ctx)
 	transport_flush(ctx);
 }
 
-static ssize_t on_data_wanted(nghttp2_session *session _unused_, int32_t stream _unused_, uint8_t *buf, size_t len,
-                              uint32_t *flags, nghttp2_data_source *source, void *ctx _unused_)
+static ssize_t on_data_wanted(nghttp2_session *session _unused_, int32_t stream _unused_, uint8_t *buf,
+                              size_t len, uint32_t *flags, nghttp2_data_source *source, void *ctx _unused_)
 {
 	struct call *c = source->ptr;
 	if (c->ended)
@@ -192,34 +194,39 @@ static ssize_t on_data_wanted(nghttp2_session *session _unused_, int32_t stream 
 	return (ssize_t)n;
 }
 
-/* --- reading ---------------------------------------------------------------------------------------------------- */
+/* --- reading
+ * ---------------------------------------------------------------------------------------------------- */
 
 static struct call *call_of(nghttp2_session *session, int32_t stream)
 {
 	return nghttp2_session_get_stream_user_data(session, stream);
 }
 
-static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_len,
-                     const uint8_t *value, size_t value_len, uint8_t flags _unused_, void *ctx _unused_)
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
+                     size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags _unused_,
+                     void *ctx _unused_)
 {
 	struct call *c = call_of(session, frame->hd.stream_id);
 	if (!c)
 		return 0;
 	char text[16];
-	(void)snprintf(text, sizeof(text), "%.*s", (int)MIN(value_len, sizeof(text) - 1), (const char *)value);
+	(void)snprintf(text, sizeof(text), "%.*s", (int)MIN(value_len, sizeof(text) - 1),
+	               (const char *)value);
 	int64_t number;
 	if (name_len == 11 && memcmp(name, "grpc-status", 11) == 0) {
-		c->status = str_parse_i64(text, &number) == 0 && number >= 0 && number <= 16 ? (int)number : 2;
+		c->status =
+		        str_parse_i64(text, &number) == 0 && number >= 0 && number <= 16 ? (int)number : 2;
 	} else if (name_len == 12 && memcmp(name, "grpc-message", 12) == 0) {
 		wire_status_text(value, value_len, c->text, sizeof(c->text));
 	} else if (name_len == 7 && memcmp(name, ":status", 7) == 0 && strcmp(text, "200") != 0) {
-		(void)snprintf(c->text, sizeof(c->text), "HTTP status %s: not an etcd, or a proxy before it", text);
+		(void)snprintf(c->text, sizeof(c->text), "HTTP status %s: not an etcd, or a proxy before it",
+		               text);
 	}
 	return 0;
 }
 
-static int on_data(nghttp2_session *session, uint8_t flags _unused_, int32_t stream, const uint8_t *data, size_t len,
-                   void *ctx _unused_)
+static int on_data(nghttp2_session *session, uint8_t flags _unused_, int32_t stream, const uint8_t *data,
+                   size_t len, void *ctx _unused_)
 {
 	struct call *c = call_of(session, stream);
 	if (!c)
@@ -232,7 +239,8 @@ static int on_data(nghttp2_session *session, uint8_t flags _unused_, int32_t str
 			c->events->on_message(c->ctx, message, message_len);
 	if (r < 0 && !c->ended) {
 		(void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream, NGHTTP2_CANCEL);
-		call_end(c, 8, r == -EMSGSIZE ? "the reply is larger than max" : "the reply is compressed", false);
+		call_end(c, 8, r == -EMSGSIZE ? "the reply is larger than max" : "the reply is compressed",
+		         false);
 	}
 	return 0;
 }
@@ -252,7 +260,8 @@ static void on_reply_complete(struct transport *t, struct call *c)
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *ctx)
 {
 	struct transport *t = ctx;
-	if (frame->hd.type == NGHTTP2_SETTINGS && !(frame->hd.flags & NGHTTP2_FLAG_ACK) && !t->up && !t->dropped) {
+	if (frame->hd.type == NGHTTP2_SETTINGS && !(frame->hd.flags & NGHTTP2_FLAG_ACK) && !t->up &&
+	    !t->dropped) {
 		t->up = true;
 		t->events->on_up(t->ctx);
 	} else if (frame->hd.type == NGHTTP2_GOAWAY) {
@@ -273,7 +282,8 @@ static int on_stream_closed(nghttp2_session *session, int32_t stream, uint32_t e
 	if (!c)
 		return 0;
 	if (!c->ended) {
-		/* a status that came before the reset says more than the reset (etcd ends too large requests so) */
+		/* a status that came before the reset says more than the reset (etcd ends too large requests
+		 * so) */
 		if (c->status == WIRE_BROKEN && !c->text[0])
 			(void)snprintf(c->text, sizeof(c->text), "the stream was reset (%s)",
 			               nghttp2_http2_strerror(error_code));
@@ -329,7 +339,8 @@ static void on_ready(void *ctx, unsigned events _unused_)
 	transport_flush(t);
 }
 
-/* --- the connection --------------------------------------------------------------------------------------------- */
+/* --- the connection
+ * --------------------------------------------------------------------------------------------- */
 
 static nghttp2_session *session_new(struct transport *t)
 {
@@ -384,7 +395,7 @@ struct transport *transport_free(struct transport *t)
 	loop_task_cancel(&t->flush);
 	loop_task_cancel(&t->down);
 	channel_close(&t->channel);
-	list_for_each(node, &t->calls)
+	list_for_each (node, &t->calls)
 		list_entry(node, struct call, link)->ended = true;
 	nghttp2_session_del(t->session);
 	while (!list_empty(&t->calls))
@@ -415,7 +426,8 @@ size_t transport_calls(const struct transport *t)
 	return t->n_open;
 }
 
-/* --- calls ------------------------------------------------------------------------------------------------------ */
+/* --- calls
+ * ------------------------------------------------------------------------------------------------------ */
 
 static nghttp2_nv header(const char *name, const char *value)
 {
@@ -438,15 +450,15 @@ static struct call *call_new(struct transport *t, const char *path, const char *
 	c->half_closed = unary;
 	c->status = WIRE_BROKEN;
 	nghttp2_nv headers[9] = {
-		header(":method", "POST"),
-		header(":scheme", t->scheme),
-		header(":path", path),
-		header(":authority", t->authority),
-		header("content-type", "application/grpc"),
-		header("user-agent", "tug/" TUG_VERSION),
-		header("te", "trailers"),
-		/* a server cut off from its leader refuses at once instead of keeping us waiting */
-		header("hasleader", "true"),
+	        header(":method", "POST"),
+	        header(":scheme", t->scheme),
+	        header(":path", path),
+	        header(":authority", t->authority),
+	        header("content-type", "application/grpc"),
+	        header("user-agent", "tug/" TUG_VERSION),
+	        header("te", "trailers"),
+	        /* a server cut off from its leader refuses at once instead of keeping us waiting */
+	        header("hasleader", "true"),
 	};
 	size_t n = 8;
 	if (token) {
@@ -465,8 +477,8 @@ static struct call *call_new(struct transport *t, const char *path, const char *
 	return c;
 }
 
-struct call *call_unary(struct transport *t, const char *path, const char *token, const void *request, size_t len,
-                        const struct call_events *events, void *ctx)
+struct call *call_unary(struct transport *t, const char *path, const char *token, const void *request,
+                        size_t len, const struct call_events *events, void *ctx)
 {
 	struct call *c = call_new(t, path, token, true, events, ctx);
 	c->request = request;
@@ -474,8 +486,8 @@ struct call *call_unary(struct transport *t, const char *path, const char *token
 	return c;
 }
 
-struct call *call_stream(struct transport *t, const char *path, const char *token, const struct call_events *events,
-                         void *ctx)
+struct call *call_stream(struct transport *t, const char *path, const char *token,
+                         const struct call_events *events, void *ctx)
 {
 	return call_new(t, path, token, false, events, ctx);
 }

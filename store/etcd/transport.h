@@ -1,8 +1,9 @@
 /*
- * One HTTP/2 connection to etcd and the gRPC calls on it. It neither connects again nor watches the time: link.h does.
+ * One HTTP/2 connection to etcd and the gRPC calls on it. It neither connects again nor watches the time:
+ * link.h does.
  *
- * Callbacks come from the loop. Inside them everything of this header may be called except transport_free(); requests
- * go out together at the end of the loop's round.
+ * Callbacks come from the loop. Inside them everything of this header may be called except transport_free();
+ * requests go out together at the end of the loop's round.
  */
 #pragma once
 
@@ -17,15 +18,16 @@ struct transport;
 
 struct transport_events {
 	void (*on_up)(void *ctx); /* the server answered: calls may be started */
-	/* The connection is gone and all its calls have ended; to be freed now or later. The last callback. */
+	/* The connection is gone and all its calls have ended; to be freed now or later. The last callback.
+	 */
 	void (*on_down)(void *ctx, const char *why);
 	void (*on_received)(void *ctx); /* bytes came: the server lives */
-	void (*on_calls)(void *ctx);	/* the number of open calls became 0 or 1 */
+	void (*on_calls)(void *ctx);    /* the number of open calls became 0 or 1 */
 };
 
 /* tls: NULL for a plain connection. A failure to begin comes as on_down. */
 struct transport *transport_open(struct loop *l, const struct net_address *a, struct tls_context *tls,
-				 const struct transport_events *events, void *ctx) _nonnull_(1, 2, 4);
+                                 const struct transport_events *events, void *ctx) _nonnull_(1, 2, 4);
 /* Ends calls silently. What is written already still goes out. NULL is fine; returns NULL. */
 struct transport *transport_free(struct transport *t);
 /* Closes the connection: on_down(why) follows from the loop. */
@@ -40,14 +42,15 @@ bool transport_usable(const struct transport *t) _nonnull_(1);
 bool transport_leaving(const struct transport *t) _nonnull_(1);
 size_t transport_calls(const struct transport *t) _nonnull_(1);
 
-/* --- calls ------------------------------------------------------------------------------------------------------ */
+/* --- calls
+ * ------------------------------------------------------------------------------------------------------ */
 
 struct call;
 
 struct call_end {
-	int status;	  /* of gRPC; WIRE_BROKEN: the connection or the stream broke */
+	int status;       /* of gRPC; WIRE_BROKEN: the connection or the stream broke */
 	const char *text; /* "" when there is none */
-	bool unsent;	  /* the request surely did not reach a handler whole */
+	bool unsent;      /* the request surely did not reach a handler whole */
 };
 
 struct call_events {
@@ -58,14 +61,14 @@ struct call_events {
 };
 
 /*
- * A unary call. path: "/etcdserverpb.KV/Range", static. token: NULL for none; copied. request: with its prefix
- * (wire_pack), kept by the caller until the call ends or is cancelled. Only while transport_usable().
+ * A unary call. path: "/etcdserverpb.KV/Range", static. token: NULL for none; copied. request: with its
+ * prefix (wire_pack), kept by the caller until the call ends or is cancelled. Only while transport_usable().
  */
-struct call *call_unary(struct transport *t, const char *path, const char *token, const void *request, size_t len,
-			const struct call_events *events, void *ctx) _nonnull_(1, 2, 4, 6);
+struct call *call_unary(struct transport *t, const char *path, const char *token, const void *request,
+                        size_t len, const struct call_events *events, void *ctx) _nonnull_(1, 2, 4, 6);
 /* A stream in both directions. events NULL: nobody wants to know what becomes of it. */
-struct call *call_stream(struct transport *t, const char *path, const char *token, const struct call_events *events,
-			 void *ctx) _nonnull_(1, 2);
+struct call *call_stream(struct transport *t, const char *path, const char *token,
+                         const struct call_events *events, void *ctx) _nonnull_(1, 2);
 /* On a stream: one more message with its prefix; copied. */
 void call_send(struct call *c, const void *message, size_t len) _nonnull_(1, 2);
 /* On a stream: nothing more will be sent. */

@@ -19,7 +19,8 @@ static void complete(struct store_op *op, enum store_outcome outcome, const uint
 		int64_t rev = etcd_saw(e, r->header).revision;
 		if (!r->succeeded)
 			(void)error_set(&bad, STORE_E_CONFLICT, "", "a compared revision has changed");
-		op->done.txn(op->ctx, r->succeeded ? STORE_OK : STORE_E_CONFLICT, rev, r->succeeded ? err : &bad);
+		op->done.txn(op->ctx, r->succeeded ? STORE_OK : STORE_E_CONFLICT, rev,
+		             r->succeeded ? err : &bad);
 	}
 	arena_reset(&e->decoded);
 }
@@ -111,19 +112,21 @@ struct store_op *etcd_txn(struct store *s, const struct store_txn *txn, store_tx
 	size_t bad = txn->n_thens > LIMIT_TXN_OPS ? 0 : first_bad(txn, &outcome, &why);
 	bool fits = txn->n_thens <= LIMIT_TXN_OPS && txn->n_ifs <= LIMIT_TXN_OPS && bad == txn->n_thens;
 	struct wire_bytes request = fits ? pack(&e->encoding, txn) : (struct wire_bytes){0};
-	struct store_op *op = op_new(&e->ops, "/etcdserverpb.KV/Txn", request, txn->timeout_ms, complete, ctx);
+	struct store_op *op =
+	        op_new(&e->ops, "/etcdserverpb.KV/Txn", request, txn->timeout_ms, complete, ctx);
 	op->done.txn = done;
 	op->writes = true;
 	op->retry_safe = txn->retry_safe;
 	if (txn->n_thens > LIMIT_TXN_OPS || txn->n_ifs > LIMIT_TXN_OPS)
-		op_refuse(op, STORE_E_TOO_LARGE, "%zu compares and %zu operations in one transaction; each is at most %d",
+		op_refuse(op, STORE_E_TOO_LARGE,
+		          "%zu compares and %zu operations in one transaction; each is at most %d",
 		          txn->n_ifs, txn->n_thens, LIMIT_TXN_OPS);
 	else if (!fits)
-		op_refuse(op, outcome, "%.200s: %s (keys: %d bytes, values: %d bytes)", txn->thens[bad].key, why,
-		          LIMIT_KEY, LIMIT_VALUE);
+		op_refuse(op, outcome, "%.200s: %s (keys: %d bytes, values: %d bytes)", txn->thens[bad].key,
+		          why, LIMIT_KEY, LIMIT_VALUE);
 	else if (request.len > LIMIT_TXN_BYTES)
-		op_refuse(op, STORE_E_TOO_LARGE, "the transaction has %zu bytes; at most %d fit into one", request.len,
-		          LIMIT_TXN_BYTES);
+		op_refuse(op, STORE_E_TOO_LARGE, "the transaction has %zu bytes; at most %d fit into one",
+		          request.len, LIMIT_TXN_BYTES);
 	else
 		op_submit(op);
 	return op;

@@ -4,7 +4,7 @@
 #include "core/mem.h"
 #include "etcd/client.h"
 
-#define GAP_MAX	       5000 /* revisions: etcd replays about that many in a second; a list is faster */
+#define GAP_MAX        5000 /* revisions: etcd replays about that many in a second; a list is faster */
 #define AGAIN_MS       200
 #define CHECK_LIMIT_MS 5000
 
@@ -12,7 +12,7 @@ static const struct call_events call_events;
 
 static struct store_watch *find(struct watches *ws, int64_t id)
 {
-	list_for_each(node, &ws->all) {
+	list_for_each (node, &ws->all) {
 		struct store_watch *w = list_entry(node, struct store_watch, link);
 		if (w->id == id && id)
 			return w;
@@ -72,7 +72,7 @@ static void leave_stream(struct watches *ws)
 {
 	ws->stream = NULL;
 	ws->n_creating = 0;
-	list_for_each(node, &ws->all) {
+	list_for_each (node, &ws->all) {
 		struct store_watch *w = list_entry(node, struct store_watch, link);
 		if (w->state != WATCH_CREATING && w->state != WATCH_LIVE)
 			continue;
@@ -91,7 +91,8 @@ static void relist(struct store_watch *w, enum store_outcome why, struct store_i
 	w->cbs.on_relist(w->ctx, why, now);
 }
 
-/* --- a server that is behind ------------------------------------------------------------------------------------ */
+/* --- a server that is behind
+ * ------------------------------------------------------------------------------------ */
 
 /* A read that the whole cluster agrees on tells a member that lags from a store that went back. */
 static void checked(struct store_op *op, enum store_outcome outcome, const uint8_t *reply, size_t len,
@@ -100,9 +101,9 @@ static void checked(struct store_op *op, enum store_outcome outcome, const uint8
 	struct store_watch *w = op->ctx;
 	struct etcd *e = w->watches->etcd;
 	w->check = NULL;
-	Rpc__RangeResponse *r = outcome == STORE_OK
-	                                ? wire_unpack(&e->decoded, &rpc__range_response__descriptor, reply, len)
-	                                : NULL;
+	Rpc__RangeResponse *r =
+	        outcome == STORE_OK ? wire_unpack(&e->decoded, &rpc__range_response__descriptor, reply, len)
+	                            : NULL;
 	struct store_identity now = r && r->header ? etcd_saw(e, r->header) : (struct store_identity){0};
 	arena_reset(&e->decoded);
 	bool other = w->cluster_id && now.cluster_id && now.cluster_id != w->cluster_id;
@@ -126,7 +127,8 @@ static void check(struct store_watch *w)
 	op_submit(w->check);
 }
 
-/* --- what the server says --------------------------------------------------------------------------------------- */
+/* --- what the server says
+ * --------------------------------------------------------------------------------------- */
 
 static void on_created(struct store_watch *w, struct store_identity now)
 {
@@ -156,7 +158,8 @@ static void on_canceled(struct store_watch *w, const Rpc__WatchResponse *r, stru
 	if (r->compact_revision) {
 		relist(w, STORE_E_COMPACTED, now);
 	} else if (strstr(r->cancel_reason, "permission denied") || strstr(r->cancel_reason, "auth token")) {
-		/* a token is looked at when a watch is created only, and may have run out since the stream began */
+		/* a token is looked at when a watch is created only, and may have run out since the stream
+		 * began */
 		if (!auth_wanted(&e->auth) || w->denied) {
 			relist(w, STORE_E_DENIED, now);
 			return;
@@ -182,19 +185,19 @@ static bool grows(const struct store_event *events, size_t n)
 
 static void deliver(struct store_watch *w, const Rpc__WatchResponse *r, struct store_identity now)
 {
-	struct store_event *events =
-		ARENA_ARRAY(&w->watches->etcd->decoded, struct store_event, r->n_events);
+	struct store_event *events = ARENA_ARRAY(&w->watches->etcd->decoded, struct store_event, r->n_events);
 	size_t n = 0;
 	for (size_t i = 0; i < r->n_events; i++) {
 		const Rpc__KeyValue *kv = r->events[i]->kv;
 		if (!kv || kv->mod_revision < w->next_rev || !wire_key_is_text(&kv->key))
 			continue;
-		events[n++] = (struct store_event){.deleted = r->events[i]->type == RPC__EVENT__EVENT_TYPE__DELETE,
-		                                   .kv = wire_kv(kv)};
+		events[n++] = (struct store_event){
+		        .deleted = r->events[i]->type == RPC__EVENT__EVENT_TYPE__DELETE, .kv = wire_kv(kv)};
 	}
 	if (!n)
 		return;
-	if (!grows(events, n)) { /* history does not run backwards: whatever this is, it is not to be trusted */
+	if (!grows(events,
+	           n)) { /* history does not run backwards: whatever this is, it is not to be trusted */
 		send_cancel(w->watches, w->id);
 		relist(w, STORE_E_COMPACTED, now);
 		return;
@@ -205,8 +208,8 @@ static void deliver(struct store_watch *w, const Rpc__WatchResponse *r, struct s
 }
 
 /*
- * Fragments are put together as bytes: a message behind another of its type reads as one, with the lists joined
- * (protobuf's rule of merging). Returns the whole, or NULL while parts are missing.
+ * Fragments are put together as bytes: a message behind another of its type reads as one, with the lists
+ * joined (protobuf's rule of merging). Returns the whole, or NULL while parts are missing.
  */
 static Rpc__WatchResponse *join(struct store_watch *w, Rpc__WatchResponse *r, const uint8_t *data, size_t len)
 {
@@ -273,7 +276,8 @@ void watches_receive(struct watches *ws, const uint8_t *data, size_t len)
 	arena_reset(&e->decoded);
 }
 
-/* --- the stream ------------------------------------------------------------------------------------------------- */
+/* --- the stream
+ * ------------------------------------------------------------------------------------------------- */
 
 static void on_message(void *ctx, const uint8_t *data, size_t len)
 {
@@ -298,13 +302,13 @@ void watches_pump(struct watches *ws)
 	struct etcd *e = ws->etcd;
 	if (!link_usable(&e->streams) || !auth_ready(&e->auth))
 		return;
-	list_for_each(node, &ws->all) {
+	list_for_each (node, &ws->all) {
 		struct store_watch *w = list_entry(node, struct store_watch, link);
 		if (w->state != WATCH_WAITING)
 			continue;
 		if (!ws->stream) {
-			ws->stream = call_stream(e->streams.transport, "/etcdserverpb.Watch/Watch", e->auth.token,
-			                         &call_events, ws);
+			ws->stream = call_stream(e->streams.transport, "/etcdserverpb.Watch/Watch",
+			                         e->auth.token, &call_events, ws);
 			ws->token = e->auth.generation;
 		}
 		send_create(w);
@@ -316,7 +320,8 @@ static void on_again(void *ctx)
 	watches_pump(ctx);
 }
 
-/* --- the seam --------------------------------------------------------------------------------------------------- */
+/* --- the seam
+ * --------------------------------------------------------------------------------------------------- */
 
 struct store_watch *etcd_watch(struct store *s, const struct store_watch_request *req,
                                const struct store_watch_callbacks *cbs, void *ctx)

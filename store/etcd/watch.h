@@ -1,9 +1,10 @@
 /*
- * All watches of a store on one stream. Every one goes on from the revision after the last that it delivered, whatever
- * happens to the stream; what cannot go on is told to list again.
+ * All watches of a store on one stream. Every one goes on from the revision after the last that it delivered,
+ * whatever happens to the stream; what cannot go on is told to list again.
  *
- * etcd 3.4 is known to deliver an event twice and to travel back in time on a watch, and answers for a progress that
- * events have not reached: events at or below the last delivered revision are dropped, and only events move a watch on.
+ * etcd 3.4 is known to deliver an event twice and to travel back in time on a watch, and answers for a
+ * progress that events have not reached: events at or below the last delivered revision are dropped, and only
+ * events move a watch on.
  */
 #pragma once
 
@@ -16,11 +17,11 @@ struct etcd;
 struct call;
 
 enum watch_state {
-	WATCH_WAITING,	/* for a stream */
+	WATCH_WAITING,  /* for a stream */
 	WATCH_CREATING, /* asked for, not yet confirmed */
 	WATCH_LIVE,
 	WATCH_CHECKING, /* the server is behind what we saw: is it late, or has the store gone back? */
-	WATCH_DEAD,	/* the caller was told to list again */
+	WATCH_DEAD,     /* the caller was told to list again */
 };
 
 struct store_watch {
@@ -31,11 +32,11 @@ struct store_watch {
 	char *key;
 	bool prefix;
 	enum watch_state state;
-	int64_t id;	     /* on the stream; never used twice on one */
+	int64_t id;          /* on the stream; never used twice on one */
 	int64_t next_rev;    /* the first revision not delivered yet */
 	uint64_t cluster_id; /* whose revisions these are; 0: not known yet */
-	bool resumed;	     /* it was live before: a large gap is not replayed */
-	bool denied;	     /* once, with a token that may have been too old */
+	bool resumed;        /* it was live before: a large gap is not replayed */
+	bool denied;         /* once, with a token that may have been too old */
 	struct str parts;    /* of a reply in fragments */
 	struct store_op *check;
 };
@@ -44,9 +45,10 @@ struct watches {
 	struct etcd *etcd;
 	struct list all;
 	struct call *stream; /* NULL: none */
-	unsigned token;	     /* generation of the token that the stream was opened with */
+	unsigned token;      /* generation of the token that the stream was opened with */
 	int64_t last_id;
-	/* creations under way, in the order of the requests, which is that of the answers; 0: freed meanwhile */
+	/* creations under way, in the order of the requests, which is that of the answers; 0: freed meanwhile
+	 */
 	int64_t *creating;
 	size_t n_creating;
 	struct loop_timer again; /* retries what was put off */
@@ -61,5 +63,5 @@ void watches_pump(struct watches *ws) _nonnull_(1);
 void watches_receive(struct watches *ws, const uint8_t *data, size_t len) _nonnull_(1, 2);
 
 struct store_watch *etcd_watch(struct store *s, const struct store_watch_request *req,
-			       const struct store_watch_callbacks *cbs, void *ctx) _nonnull_(1, 2, 3);
+                               const struct store_watch_callbacks *cbs, void *ctx) _nonnull_(1, 2, 3);
 void etcd_watch_free(struct store *s, struct store_watch *w) _nonnull_(1, 2);

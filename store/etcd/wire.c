@@ -33,8 +33,8 @@ static ProtobufCBinaryData prefix_end(struct arena *a, const char *prefix)
 	return (ProtobufCBinaryData){.len = len, .data = end};
 }
 
-void wire_range(struct arena *a, const char *key, bool prefix, const char *after, ProtobufCBinaryData *ret_key,
-                ProtobufCBinaryData *ret_end)
+void wire_range(struct arena *a, const char *key, bool prefix, const char *after,
+                ProtobufCBinaryData *ret_key, ProtobufCBinaryData *ret_end)
 {
 	const char *from = after && strcmp(after, key) >= 0 ? after : key;
 	size_t len = strlen(from);
@@ -74,7 +74,8 @@ static void forget_body(struct wire_reader *r)
 		str_clear(&r->body);
 }
 
-int wire_next(struct wire_reader *r, const uint8_t **data, size_t *len, const uint8_t **ret_message, size_t *ret_len)
+int wire_next(struct wire_reader *r, const uint8_t **data, size_t *len, const uint8_t **ret_message,
+              size_t *ret_len)
 {
 	if (r->handed_out)
 		forget_body(r);
@@ -117,7 +118,7 @@ static void arena_free_nothing(void *arena _unused_, void *p _unused_)
 void *wire_unpack(struct arena *a, const ProtobufCMessageDescriptor *type, const uint8_t *data, size_t len)
 {
 	ProtobufCAllocator allocator = {
-		.alloc = arena_alloc_text, .free = arena_free_nothing, .allocator_data = a};
+	        .alloc = arena_alloc_text, .free = arena_free_nothing, .allocator_data = a};
 	return protobuf_c_message_unpack(type, &allocator, len, data);
 }
 

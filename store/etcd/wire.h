@@ -1,6 +1,6 @@
 /*
- * What gRPC puts around messages: the length prefix, the percent-coded status text, and what a status of etcd means
- * for the operation that got it. Pure functions over bytes.
+ * What gRPC puts around messages: the length prefix, the percent-coded status text, and what a status of etcd
+ * means for the operation that got it. Pure functions over bytes.
  */
 #pragma once
 
@@ -11,7 +11,8 @@
 
 #define WIRE_PREFIX 5 /* a flag "compressed" and the length, big-endian, in front of each message */
 
-/* --- encoding ----------------------------------------------------------------------------------------------- */
+/* --- encoding
+ * ----------------------------------------------------------------------------------------------- */
 
 /* A message with its prefix. The data is owned by whoever holds the value; free() ends it. */
 struct wire_bytes {
@@ -26,37 +27,38 @@ static inline ProtobufCBinaryData wire_text(const char *s)
 }
 
 /*
- * The bounds of a range in etcd's terms: [ret_key, ret_end). ret_end of length 0 is one exact key. Both live in the
- * arena. An empty prefix means every key.
+ * The bounds of a range in etcd's terms: [ret_key, ret_end). ret_end of length 0 is one exact key. Both live
+ * in the arena. An empty prefix means every key.
  */
-void wire_range(struct arena *a, const char *key, bool prefix, const char *after, ProtobufCBinaryData *ret_key,
-		ProtobufCBinaryData *ret_end) _nonnull_(1, 2, 5, 6);
+void wire_range(struct arena *a, const char *key, bool prefix, const char *after,
+                ProtobufCBinaryData *ret_key, ProtobufCBinaryData *ret_end) _nonnull_(1, 2, 5, 6);
 
-/* --- decoding ----------------------------------------------------------------------------------------------- */
+/* --- decoding
+ * ----------------------------------------------------------------------------------------------- */
 
 /* Puts messages together from the pieces in which they arrive. A zeroed reader is ready for use. */
 struct wire_reader {
 	uint8_t prefix[WIRE_PREFIX];
 	unsigned prefix_len;
-	uint32_t need; /* bytes of the message once the prefix is complete */
+	uint32_t need;   /* bytes of the message once the prefix is complete */
 	bool handed_out; /* body was returned and is to be forgotten at the next call */
 	struct str body;
 };
 
 void wire_reader_done(struct wire_reader *r) _nonnull_(1);
 /*
- * Takes from *data. 1: a message, borrowed until the next call or until the data goes; 0: all of data was taken;
- * -EMSGSIZE: a message beyond LIMIT_STORE_MESSAGE; -EBADMSG: a compressed one, which nobody asked for.
+ * Takes from *data. 1: a message, borrowed until the next call or until the data goes; 0: all of data was
+ * taken; -EMSGSIZE: a message beyond LIMIT_STORE_MESSAGE; -EBADMSG: a compressed one, which nobody asked for.
  */
-int wire_next(struct wire_reader *r, const uint8_t **data, size_t *len, const uint8_t **ret_message, size_t *ret_len)
-	_nonnull_(1, 2, 3, 4, 5) _must_check_;
+int wire_next(struct wire_reader *r, const uint8_t **data, size_t *len, const uint8_t **ret_message,
+              size_t *ret_len) _nonnull_(1, 2, 3, 4, 5) _must_check_;
 
 /*
- * Decodes into the arena; NULL: not such a message. Byte fields are followed by a NUL that is not counted; an empty
- * one has no data at all (wire_get).
+ * Decodes into the arena; NULL: not such a message. Byte fields are followed by a NUL that is not counted; an
+ * empty one has no data at all (wire_get).
  */
 void *wire_unpack(struct arena *a, const ProtobufCMessageDescriptor *type, const uint8_t *data, size_t len)
-	_nonnull_(1, 2, 3);
+        _nonnull_(1, 2, 3);
 static inline const char *wire_get(const ProtobufCBinaryData *b)
 {
 	return b->len ? (const char *)b->data : "";
@@ -66,14 +68,15 @@ struct store_kv wire_kv(const Rpc__KeyValue *kv) _nonnull_(1);
 /* False for a key that holds a NUL: no key of tug's does, and a C string cannot carry it. */
 bool wire_key_is_text(const ProtobufCBinaryData *key) _nonnull_(1);
 
-/* --- statuses ----------------------------------------------------------------------------------------------- */
+/* --- statuses
+ * ----------------------------------------------------------------------------------------------- */
 
 enum { WIRE_BROKEN = -1 /* the stream ended without a status */, WIRE_STATUS_UNAUTHENTICATED = 16 };
 
 struct wire_verdict {
 	enum store_outcome outcome; /* STORE_E_UNAVAILABLE: worth another try */
-	bool refused;		    /* it was surely not carried out */
-	bool token;		    /* authenticate anew, then try again */
+	bool refused;               /* it was surely not carried out */
+	bool token;                 /* authenticate anew, then try again */
 };
 
 /* text: the decoded grpc-message. */

@@ -169,6 +169,10 @@ static enum store_outcome check(const struct store_txn *txn, struct error *err)
 		if (t->what == STORE_PUT && twice(txn, i))
 			return (enum store_outcome)error_set(err, STORE_E_INTERNAL, t->key,
 			                                     "written twice in one transaction");
+		if (strlen(t->key) > LIMIT_KEY || (t->what == STORE_PUT && t->value_len > LIMIT_VALUE))
+			return (enum store_outcome)error_set(err, STORE_E_TOO_LARGE, "",
+			                                     "a key has at most %d bytes, a value %d",
+			                                     LIMIT_KEY, LIMIT_VALUE);
 	}
 	if (txn->n_thens > LIMIT_TXN_OPS)
 		return (enum store_outcome)error_set(err, STORE_E_TOO_LARGE, "",
@@ -232,6 +236,7 @@ enum store_outcome memory_db_range(const struct memory_db *db, const struct stor
 		return (enum store_outcome)error_set(err, STORE_E_COMPACTED, req->key,
 		                                     "revision %" PRId64 " has been compacted", req->rev);
 	int64_t rev = req->rev > 0 ? req->rev : db->rev;
+	ret->identity.revision = rev;
 	size_t limit = req->limit > 0 ? (size_t)req->limit : LIMIT_LIST_PAGE, cap = 0;
 	struct store_kv *kvs = NULL;
 	const char *from = req->after && strcmp(req->after, req->key) > 0 ? req->after : req->key;
