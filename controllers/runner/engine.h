@@ -33,7 +33,30 @@ enum engine_result {
 	ENGINE_E_UNKNOWN,     /* the engine stopped answering in mid operation */
 	ENGINE_E_FAILED,      /* anything else, likely to pass: try again later */
 };
-const char *engine_result_name(enum engine_result r);
+static inline const char *engine_result_name(enum engine_result r)
+{
+	switch (r) {
+	case ENGINE_OK:
+		return "ok";
+	case ENGINE_E_NO_IMAGE:
+		return "no such image";
+	case ENGINE_E_REFUSED:
+		return "refused";
+	case ENGINE_E_BUSY:
+		return "a resource is taken";
+	case ENGINE_E_NAME_TAKEN:
+		return "the name is taken";
+	case ENGINE_E_GONE:
+		return "it does not exist";
+	case ENGINE_E_UNAVAILABLE:
+		return "the engine is not available";
+	case ENGINE_E_UNKNOWN:
+		return "the outcome is not known";
+	case ENGINE_E_FAILED:
+		return "failed";
+	}
+	return "?";
+}
 
 enum engine_state { CONTAINER_MISSING, CONTAINER_CREATED, CONTAINER_RUNNING, CONTAINER_EXITED };
 

@@ -1,0 +1,414 @@
+/* A pod as the engine is asked for it. Whatever the engine would check late, differently or not at all is
+ * checked here, with one text for all engines (memory, cpus, ports). */
+#include "controllers/runner/engine_docker/docker.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "core/file.h"
+#include "core/json.h"
+#include "core/limits.h"
+#include "core/mem.h"
+
+#define MEMORY_LEAST (INT64_C(6) << 20) /* Docker's own bound */
+#define PIDS_LIMIT   4096               /* processes and threads: a fork bomb stays in its pod */
+#define CPU_DEFAULT  1000               /* milli-cores: what a container gets that does not say */
+#define CPU_LEAST    10
+#define HOSTNAME_MAX 63
+#define PAUSE_MAX    (16U << 20) /* of the pause program */
+
+static uint64_t fnv(const void *data, size_t len)
+{
+	uint64_t h = SCHEMA_HASH_INIT;
+	for (const unsigned char *p = data; len--; p++)
+		h = (h ^ *p) * UINT64_C(0x100000001b3);
+	return h;
+}
+
+static void set_string(struct value *o, const char *name, const char *s)
+{
+	value_set(o, name, value_new_string(s));
+}
+
+static void set_int(struct value *o, const char *name, int64_t n)
+{
+	value_set(o, name, value_new_int(n));
+}
+
+static struct value *set_object(struct value *o, const char *name)
+{
+	struct value *v = value_new_object();
+	value_set(o, name, v);
+	return v;
+}
+
+static struct value *new_strings(const struct strings *s)
+{
+	struct value *v = value_new_array();
+	for (size_t i = 0; i < s->count; i++)
+		value_append(v, value_new_string(s->items[i]));
+	return v;
+}
+
+/* The last one of a name wins; Docker would hand on both. */
+static struct value *new_env(const struct pairs *env)
+{
+	struct value *v = value_new_array();
+	for (size_t i = 0; i < env->count; i++) {
+		bool again = false;
+		for (size_t k = i + 1; k < env->count && !again; k++)
+			again = streq(env->items[i].key, env->items[k].key);
+		if (again)
+			continue;
+		_cleanup_free_ char *item = mem_printf("%s=%s", env->items[i].key, env->items[i].value);
+		value_append(v, value_new_string(item));
+	}
+	return v;
+}
+
+/* --- ports --- */
+
+/* One port to publish: into ExposedPorts and PortBindings; one that is only in the latter is silently left
+ * out. */
+static enum engine_result add_port(struct value *config, struct value *host, const char *name, bool udp,
+                                   int64_t host_port, struct error *err)
+{
+	uint16_t number;
+	if (str_parse_u16(name, &number) < 0 || number == 0 || host_port < 0 || host_port > 65535) {
+		(void)error_set(err, -EINVAL, "",
+		                "port %s on host port %" PRId64 ": ports go from 1 to 65535", name,
+		                host_port);
+		return ENGINE_E_REFUSED;
+	}
+	char key[32], text[8] = "";
+	(void)snprintf(key, sizeof(key), "%u/%s", number, udp ? "udp" : "tcp");
+	struct value *bindings = value_get(host, "PortBindings"),
+	             *exposed = value_get(config, "ExposedPorts");
+	if (!bindings) {
+		bindings = set_object(host, "PortBindings");
+		exposed = set_object(config, "ExposedPorts");
+	}
+	if (value_get(bindings, key)) {
+		(void)error_set(err, -EINVAL, "", "port %s is published twice in one pod", key);
+		return ENGINE_E_REFUSED;
+	}
+	struct value *list = value_new_array(), *binding = value_new_object();
+	/* a random port may differ between IPv4 and IPv6 in Docker, so it is asked for on one of them */
+	set_string(binding, "HostIp", host_port ? "" : "0.0.0.0");
+	if (host_port)
+		(void)snprintf(text, sizeof(text), "%" PRId64, host_port);
+	set_string(binding, "HostPort", text);
+	value_append(list, binding);
+	value_set(bindings, key, list);
+	value_set(exposed, key, value_new_object());
+	return ENGINE_OK;
+}
+
+static bool is_published(const struct port *p)
+{
+	const struct field *ports = schema_find(&container_schema, "ports");
+	return p->hostPort != 0 || (p->present & schema_bit(ports->item, "hostPort"));
+}
+
+/* All published ports of a container; their names are also added to `opens`. */
+static enum engine_result add_ports(struct value *config, struct value *host, const struct container *c,
+                                    struct str *opens, struct error *err)
+{
+	const struct port *ports = LIST_ITEMS(&c->ports, struct port);
+	for (size_t i = 0; i < c->ports.count; i++) {
+		const struct port *p = &ports[i];
+		if (!is_published(p))
+			continue;
+		bool udp = p->protocol == PROTOCOL_UDP;
+		enum engine_result r = add_port(config, host, p->name, udp, p->hostPort, err);
+		if (r)
+			return r;
+		str_printf(opens, "%s%s/%s", opens->len ? "," : "", p->name, udp ? "udp" : "tcp");
+	}
+	for (size_t i = 0; i < c->httpPorts.count; i++) {
+		const char *name = c->httpPorts.items[i].key;
+		bool also = false; /* a port that is published under `ports` needs no second host port */
+		for (size_t k = 0; k < c->ports.count && !also; k++)
+			also = streq(ports[k].name, name) && ports[k].protocol == PROTOCOL_TCP &&
+			       is_published(&ports[k]);
+		if (also)
+			continue;
+		enum engine_result r = add_port(config, host, name, false, 0, err);
+		if (r)
+			return r;
+		str_printf(opens, "%s%s/tcp", opens->len ? "," : "", name);
+	}
+	return ENGINE_OK;
+}
+
+/* --- limits --- */
+
+static enum engine_result add_limits(const struct docker *d, struct value *host, const struct container *c,
+                                     struct error *err)
+{
+	if (c->memLimit) {
+		if (c->memLimit < MEMORY_LEAST) {
+			(void)error_set(err, -EINVAL, "",
+			                "container %s: memLimit is %" PRId64
+			                " bytes; the least is 6 MiB (6291456)",
+			                c->name, c->memLimit);
+			return ENGINE_E_REFUSED;
+		}
+		set_int(host, "Memory", c->memLimit);
+		set_int(host, "MemorySwap", c->memLimit); /* memory plus swap: no swap */
+	}
+	bool above = d->base.info.cpus && c->cpus > d->base.info.cpus;
+	if (c->cpus && !(above && c->cpus == CPU_DEFAULT)) {
+		if (above || c->cpus < CPU_LEAST) {
+			(void)error_set(
+			        err, -EINVAL, "",
+			        "container %s: cpus is %g; on this node it has to be between 0.01 and %g",
+			        c->name, (double)c->cpus / 1000.0, (double)d->base.info.cpus / 1000.0);
+			return ENGINE_E_REFUSED;
+		}
+		set_int(host, "NanoCpus", c->cpus * 1000000);
+	}
+	set_int(host, "PidsLimit", PIDS_LIMIT);
+	return ENGINE_OK;
+}
+
+static void add_volumes(const struct docker *d, struct value *host, const struct container *c)
+{
+	if (!c->volumes.count)
+		return;
+	struct value *mounts = value_new_array();
+	const struct volume_mount *v = LIST_ITEMS(&c->volumes, struct volume_mount);
+	for (size_t i = 0; i < c->volumes.count; i++) {
+		struct value *m = value_new_object();
+		set_string(m, "Type", "volume");
+		set_string(m, "Source", v[i].name);
+		set_string(m, "Target", v[i].mount);
+		value_set(m, "ReadOnly", value_new_bool(v[i].readOnly));
+		struct value *labels = set_object(set_object(m, "VolumeOptions"), "Labels");
+		set_string(labels, "tug.node", d->node);
+		set_string(labels, "tug.volume", v[i].name);
+		value_append(mounts, m);
+	}
+	value_set(host, "Mounts", mounts);
+}
+
+/* What all containers have in common. */
+static struct value *new_host(void)
+{
+	struct value *host = value_new_object();
+	set_string(set_object(host, "RestartPolicy"), "Name", "no"); /* who restarts is decided by tug */
+	value_set(host, "AutoRemove", value_new_bool(false));        /* exit code and logs are wanted */
+	struct value *log = set_object(host, "LogConfig");
+	set_string(log, "Type", "json-file");
+	struct value *options = set_object(log, "Config");
+	set_string(options, "max-size", "10m");
+	set_string(options, "max-file", "2");
+	return host;
+}
+
+static void add_hostname(struct value *config, const struct pod *pod)
+{
+	char host[HOSTNAME_MAX + 1];
+	size_t n = (size_t)MAX(snprintf(host, sizeof(host), "%s", pod->name), 0);
+	for (n = MIN(n, sizeof(host) - 1); n && host[n - 1] == '-'; n--)
+		host[n - 1] = '\0'; /* a cut name must not end with a dash */
+	set_string(config, "Hostname", host);
+}
+
+static void add_labels(struct value *config, const struct docker *d, const struct pod *pod, uint64_t cluster,
+                       int64_t rev, const struct docker_target *t, const char *opens)
+{
+	struct value *labels = set_object(config, "Labels");
+	_cleanup_free_ char *pod_path = mem_printf("%s/%s", d->node, pod->name);
+	char number[32];
+	set_string(labels, "org.containeros.pod.name", pod_path);
+	if (t->name)
+		set_string(labels, "org.containeros.container.name", t->name);
+	set_string(labels, "tug.node", d->node);
+	set_string(labels, "tug.project", pod->project);
+	set_string(labels, "tug.pod", pod->name);
+	set_string(labels, "tug.service", pod->service ? pod->service : "");
+	set_string(labels, "tug.revision", pod->revision ? pod->revision : "");
+	set_string(labels, "tug.container", t->name ? t->name : "");
+	set_string(labels, "tug.role", t->name ? "container" : "infra");
+	(void)snprintf(number, sizeof(number), "%" PRIu64, cluster);
+	set_string(labels, "tug.cluster", number);
+	(void)snprintf(number, sizeof(number), "%" PRId64, rev);
+	set_string(labels, "tug.rev", number);
+	set_string(labels, "tug.spec", t->spec);
+	if (opens)
+		set_string(labels, "tug.ports", opens);
+}
+
+/* --- a container --- */
+
+static void target_finish(struct docker_target *t, struct value *config, struct value *host,
+                          const struct pod *pod, uint64_t cluster, int64_t rev, const char *opens)
+{
+	static const char *const none[] = {"NONE"};
+	struct value *test = value_new_array();
+	value_append(test, value_new_string(none[0]));
+	value_set(set_object(config, "Healthcheck"), "Test", test); /* tug has its own probes */
+	value_set(config, "HostConfig", host);
+	struct str text = STR_INIT;
+	json_print(config, JSON_COMPACT, &text);
+	(void)snprintf(t->spec, sizeof(t->spec), "%016" PRIx64, fnv(text.data, text.len));
+	str_clear(&text);
+	add_labels(config, t->d, pod, cluster, rev, t, opens);
+	json_print(config, JSON_COMPACT, &text);
+	t->body = str_take(&text);
+}
+
+/* ports: of the pod, on its infra; NULL when this container publishes its own */
+static enum engine_result target_container(struct docker_target *t, const struct pod *pod,
+                                           const struct container *c, uint64_t cluster, int64_t rev,
+                                           struct value *ports_config, struct value *ports_host,
+                                           struct error *err)
+{
+	_cleanup_value_ struct value *config = value_new_object();
+	struct value *host = new_host(); /* owned by config in the end */
+	_cleanup_str_ struct str opens = STR_INIT;
+	t->name = mem_strdup(c->name);
+	t->full_name = mem_printf("tug-%s.%s.%s", pod->project, pod->name, c->name);
+	set_string(config, "Image", c->image);
+	if (c->command.count)
+		value_set(config, "Entrypoint", new_strings(&c->command));
+	if (c->args.count)
+		value_set(config, "Cmd", new_strings(&c->args));
+	if (c->env.count)
+		value_set(config, "Env", new_env(&c->env));
+	if (c->user)
+		set_string(config, "User", c->user);
+	if (c->readOnly)
+		value_set(host, "ReadonlyRootfs", value_new_bool(true));
+	add_volumes(t->d, host, c);
+	enum engine_result r = add_limits(t->d, host, c, err);
+	if (!r)
+		r = add_ports(ports_config ? ports_config : config, ports_host ? ports_host : host, c, &opens,
+		              err);
+	if (r) {
+		(void)value_unref(host);
+		return r;
+	}
+	if (!ports_config)
+		add_hostname(config, pod);
+	target_finish(t, config, host, pod, cluster, rev, ports_config ? str_get(&opens) : NULL);
+	return ENGINE_OK;
+}
+
+static void target_infra(struct docker_target *t, const struct pod *pod, uint64_t cluster, int64_t rev,
+                         struct value *config, struct value *host)
+{
+	t->full_name = mem_printf("tug-%s.%s", pod->project, pod->name);
+	set_string(config, "Image", t->d->pause_ref);
+	add_hostname(config, pod);
+	set_int(host, "PidsLimit", 16);
+	target_finish(t, config, value_ref(host), pod, cluster, rev, NULL);
+}
+
+enum engine_result targets_make(struct docker *d, const struct pod *pod, uint64_t cluster, int64_t rev,
+                                struct docker_target **ret, size_t *ret_n, struct error *err)
+{
+	const struct container *c = LIST_ITEMS(&pod->containers, struct container);
+	size_t n = pod->containers.count, infra = n > 1 ? 1 : 0;
+	struct docker_target *t = mem_zalloc((n + infra) * sizeof(*t));
+	_cleanup_value_ struct value *ports_config = infra ? value_new_object() : NULL;
+	_cleanup_value_ struct value *ports_host = infra ? new_host() : NULL;
+	enum engine_result r = ENGINE_OK;
+	for (size_t i = 0; i < n + infra; i++)
+		t[i].d = d;
+	for (size_t i = 0; i < n && !r; i++)
+		r = target_container(&t[infra + i], pod, &c[i], cluster, rev, ports_config, ports_host, err);
+	if (!r && infra)
+		target_infra(&t[0], pod, cluster, rev, ports_config, ports_host);
+	if (r) {
+		targets_free(t, n + infra);
+		return r;
+	}
+	*ret = t;
+	*ret_n = n + infra;
+	return ENGINE_OK;
+}
+
+void targets_free(struct docker_target *t, size_t n)
+{
+	for (size_t i = 0; t && i < n; i++) {
+		free(t[i].full_name);
+		free(t[i].name);
+		free(t[i].body);
+	}
+	free(t);
+}
+
+char *target_body(const struct docker_target *t, const char *infra_id)
+{
+	if (!infra_id)
+		return mem_strdup(t->body);
+	/* the members' host configuration ends up with the one thing that was not known when they were
+	 * described */
+	_cleanup_value_ struct value *config = NULL;
+	if (json_parse(t->body, strlen(t->body), &config, NULL) < 0)
+		return mem_strdup(t->body);
+	_cleanup_free_ char *mode = mem_printf("container:%s", infra_id);
+	set_string(value_get(config, "HostConfig"), "NetworkMode", mode);
+	struct str text = STR_INIT;
+	json_print(config, JSON_COMPACT, &text);
+	return str_take(&text);
+}
+
+/* --- the pause image --- */
+
+/* A ustar header (POSIX.1-1988) of one executable file, its content, and the end of the archive. */
+static void tar_file(struct str *tar, const char *name, const struct str *content)
+{
+	char h[512] = {0};
+	(void)snprintf(h, 100, "%s", name);
+	(void)snprintf(h + 100, 8, "%07o", 0755U);
+	(void)snprintf(h + 108, 8, "%07o", 0U);
+	(void)snprintf(h + 116, 8, "%07o", 0U);
+	(void)snprintf(h + 124, 12, "%011zo", content->len);
+	(void)snprintf(h + 136, 12, "%011o", 0U);
+	memset(h + 148, ' ', 8);
+	h[156] = '0';
+	memcpy(h + 257, "ustar\00000", 8);
+	unsigned sum = 0;
+	for (size_t i = 0; i < sizeof(h); i++)
+		sum += (unsigned char)h[i];
+	(void)snprintf(h + 148, 8, "%06o", sum);
+	static const char zeros[1024];
+	str_add(tar, h, sizeof(h));
+	str_add(tar, content->data, content->len);
+	str_add(tar, zeros, (512 - content->len % 512) % 512);
+	str_add(tar, zeros, sizeof(zeros));
+}
+
+static char *beside_me(const char *name)
+{
+	char path[4096];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	if (n <= 0)
+		return mem_strdup(name);
+	path[n] = '\0';
+	char *slash = strrchr(path, '/');
+	return mem_printf("%.*s/%s", slash ? (int)(slash - path) : 0, path, name);
+}
+
+enum engine_result pause_tar(struct docker *d, struct str *ret, struct error *err)
+{
+	_cleanup_free_ char *path = d->pause_path ? mem_strdup(d->pause_path) : beside_me("tug-pause");
+	_cleanup_str_ struct str program = STR_INIT;
+	int r = file_read(path, PAUSE_MAX, &program);
+	if (r < 0 || !program.len) {
+		(void)error_set(
+		        err, -ENOENT, "",
+		        "%s: %s; a pod with several containers needs this program to hold its network", path,
+		        r < 0 ? strerror(-r) : "the file is empty");
+		return ENGINE_E_FAILED;
+	}
+	tar_file(ret, "tug-pause", &program);
+	free(d->pause_ref);
+	d->pause_ref = mem_printf("tug-pause:%016" PRIx64, fnv(program.data, program.len));
+	return ENGINE_OK;
+}
