@@ -21,11 +21,12 @@ const char *const reason_words[REASON_MAX] = {
         [REASON_REMOVING] = "Removing",
 };
 
-/* --- steps ------------------------------------------------------------------------------------------------------- */
+/* --- steps
+ * ------------------------------------------------------------------------------------------------------- */
 
 #define BIT(s) (1U << (s))
 /* What every living step may turn into: the world moves by hand too. */
-#define ANY_LIFE \
+#define ANY_LIFE                                                                          \
 	(BIT(STEP_PULLING) | BIT(STEP_WAITING) | BIT(STEP_STARTING) | BIT(STEP_RUNNING) | \
 	 BIT(STEP_COMPLETED) | BIT(STEP_FAILED) | BIT(STEP_UNKNOWN))
 #define THE_END (BIT(STEP_REMOVING) | BIT(STEP_GONE))
@@ -84,7 +85,8 @@ void memory_reborn(struct plan_memory *m)
 	*m = (struct plan_memory){.step = STEP_NEW};
 }
 
-/* --- back-off ---------------------------------------------------------------------------------------------------- */
+/* --- back-off
+ * ---------------------------------------------------------------------------------------------------- */
 
 static const struct {
 	int64_t first_ms, cap_ms;
@@ -101,7 +103,7 @@ static const struct {
 };
 
 #define LONGEST_DELAY_MS 330000 /* the highest cap with its jitter */
-#define ATTEMPTS_MAX	 1000000
+#define ATTEMPTS_MAX     1000000
 
 int64_t backoff_delay_ms(enum failure f, unsigned attempts, const char *pod, unsigned salt)
 {
@@ -138,7 +140,8 @@ void memory_fail(struct plan_memory *m, const char *pod, int container, enum fai
 	b->next_wall = delay ? wall_ms + delay : 0;
 }
 
-/* --- results ----------------------------------------------------------------------------------------------------- */
+/* --- results
+ * ----------------------------------------------------------------------------------------------------- */
 
 const char *action_name(enum plan_action_kind k)
 {
@@ -226,21 +229,24 @@ static void describe(struct plan_memory *m, const struct pod *pod, enum plan_act
                      const char *image, const char *text)
 {
 	const char *words = text ? text : "", *colon = *words ? ": " : "";
-	const char *name = pod && container >= 0 ? LIST_ITEMS(&pod->containers, struct container)[container].name : "";
+	const char *name =
+	        pod && container >= 0 ? LIST_ITEMS(&pod->containers, struct container)[container].name : "";
 	switch (kind) {
 	case ACTION_FIND:
 	case ACTION_PULL:
-		(void)snprintf(m->text, sizeof(m->text), "Failed pulling image %s%s%s", image ? image : "", colon,
-		               words);
+		(void)snprintf(m->text, sizeof(m->text), "Failed pulling image %s%s%s", image ? image : "",
+		               colon, words);
 		break;
 	case ACTION_CREATE:
 		(void)snprintf(m->text, sizeof(m->text), "Failed creating containers%s%s", colon, words);
 		break;
 	case ACTION_START:
-		(void)snprintf(m->text, sizeof(m->text), "Failed starting container %s%s%s", name, colon, words);
+		(void)snprintf(m->text, sizeof(m->text), "Failed starting container %s%s%s", name, colon,
+		               words);
 		break;
 	case ACTION_REPAIR:
-		(void)snprintf(m->text, sizeof(m->text), "Failed repairing the pod's network%s%s", colon, words);
+		(void)snprintf(m->text, sizeof(m->text), "Failed repairing the pod's network%s%s", colon,
+		               words);
 		break;
 	case ACTION_REMOVE:
 		(void)snprintf(m->text, sizeof(m->text), "Failed removing%s%s", colon, words);
@@ -263,11 +269,13 @@ void memory_result(struct plan_memory *m, const struct pod *pod, const char *nam
 		m->pause_until_ms = now_ms + PAUSE_MS;
 	} else {
 		describe(m, pod, kind, container, image, text);
-		memory_fail(m, name, kind == ACTION_START ? container : -1, failure_of(kind, result), now_ms, wall_ms);
+		memory_fail(m, name, kind == ACTION_START ? container : -1, failure_of(kind, result), now_ms,
+		            wall_ms);
 	}
 }
 
-/* --- after a restart of the runner ------------------------------------------------------------------------------- */
+/* --- after a restart of the runner
+ * ------------------------------------------------------------------------------- */
 
 static enum reason reason_find(const char *word)
 {
@@ -308,14 +316,15 @@ static void restore_container(struct container_memory *c, const struct container
 	c->ended = s->state && streq(s->state, "exited") && !restart_wanted(want->restart, s->exitCode);
 }
 
-void memory_restore(struct plan_memory *m, const struct pod *pod, const struct pod_status *status, int64_t now_ms,
-                    int64_t wall_ms)
+void memory_restore(struct plan_memory *m, const struct pod *pod, const struct pod_status *status,
+                    int64_t now_ms, int64_t wall_ms)
 {
 	enum reason reason = reason_find(status->reason);
 	m->phase = (enum pod_phase)status->phase;
 	m->reason = reason;
 	m->since = status->since;
-	if (reason == REASON_FAILED_PULLING || reason == REASON_FAILED_STARTING || reason == REASON_NAME_TAKEN)
+	if (reason == REASON_FAILED_PULLING || reason == REASON_FAILED_STARTING ||
+	    reason == REASON_NAME_TAKEN)
 		(void)snprintf(m->text, sizeof(m->text), "%s", status->message ? status->message : "");
 
 	struct backoff b = {.attempts = (unsigned)CLAMP(status->attempts, 0, ATTEMPTS_MAX)};
@@ -342,7 +351,8 @@ void memory_restore(struct plan_memory *m, const struct pod *pod, const struct p
 		bool ran = s->state && streq(s->state, "running");
 		if (b.attempts > 0 && !whole && !c->ended && (!ran || s->restarts > 0)) {
 			c->backoff = b;
-			c->backoff.failure = reason == REASON_FAILED_STARTING ? FAILURE_ENGINE : FAILURE_CRASH;
+			c->backoff.failure =
+			        reason == REASON_FAILED_STARTING ? FAILURE_ENGINE : FAILURE_CRASH;
 		}
 	}
 }

@@ -18,7 +18,8 @@ const struct engine_container *turn_reported(const struct turn *t, const char *n
 }
 
 /* The state to plan with: what an operation brought about counts until the engine reports it. */
-static enum engine_state believed(struct turn *t, struct container_memory *c, const struct engine_container *e)
+static enum engine_state believed(struct turn *t, struct container_memory *c,
+                                  const struct engine_container *e)
 {
 	enum engine_state state = e ? e->state : CONTAINER_MISSING;
 	bool news = true;
@@ -46,7 +47,8 @@ static bool take_exits(struct container_memory *c, const struct engine_container
 {
 	bool ended = false;
 	if (e) {
-		/* what was before us is not counted; a smaller counter is that of a new container of the name */
+		/* what was before us is not counted; a smaller counter is that of a new container of the name
+		 */
 		if (c->seen && e->exits != c->exits)
 			ended = e->exits > 0;
 		c->exits = e->exits;
@@ -62,13 +64,14 @@ static bool take_exits(struct container_memory *c, const struct engine_container
 }
 
 /* It runs: healthy for long enough, its failures are forgotten. */
-static void note_running(struct turn *t, struct container_memory *c, const struct engine_container *e)
+static void note_running(struct turn *t, struct container_memory *c, const struct engine_container *e,
+                         bool first)
 {
 	int64_t now = t->in->now_ms;
 	c->ended = false;
 	if (c->running_since_ms == 0) {
 		/* one that ran before this process began has its age from the engine */
-		bool known = e && e->state == CONTAINER_RUNNING && e->started_at > 0;
+		bool known = first && e->state == CONTAINER_RUNNING && e->started_at > 0;
 		int64_t age = known ? t->in->wall_ms - e->started_at : 0;
 		c->running_since_ms = MAX(now - CLAMP(age, 0, HEALTHY_MS), 1);
 	}
@@ -116,7 +119,7 @@ static void observe_container(struct turn *t, size_t i)
 		c->oom = e->oom;
 	}
 	if (state == CONTAINER_RUNNING) {
-		note_running(t, c, e);
+		note_running(t, c, e, first);
 		if (ended)
 			c->restarts++; /* by somebody else, between two looks */
 		return;
@@ -156,6 +159,7 @@ void turn_observe(struct turn *t)
 	/* what stood in the way is gone, in whatever way */
 	struct backoff *b = &t->m->backoff;
 	bool broken = t->in->have && t->in->have->broken;
-	if ((b->failure == FAILURE_PULL && t->images) || (b->failure != FAILURE_NONE && t->missing == 0 && !broken))
+	if ((b->failure == FAILURE_PULL && t->images) ||
+	    (b->failure != FAILURE_NONE && t->missing == 0 && !broken))
 		*b = (struct backoff){0};
 }

@@ -27,7 +27,8 @@ static bool paused(struct turn *t)
 	return t->m->pause_until_ms > t->in->now_ms;
 }
 
-/* --- a pod that is to run ---------------------------------------------------------------------------------------- */
+/* --- a pod that is to run
+ * ---------------------------------------------------------------------------------------- */
 
 static bool is_missing(const struct turn *t, size_t i)
 {
@@ -54,7 +55,7 @@ static void get_images(struct turn *t)
 		bool unknown = c->image == IMAGE_UNKNOWN;
 		act(t, unknown ? ACTION_FIND : ACTION_PULL, (int)i,
 		    unknown ? "is the image here?" : "the image is not here")
-			->image = t->want[i].image;
+		        ->image = t->want[i].image;
 	}
 }
 
@@ -87,7 +88,7 @@ static void start_container(struct turn *t, size_t i)
 		break;
 	case CONTAINER_EXITED:
 		why = arena_printf(t->a, "exit code %" PRId64 ", restart %s", c->exit_code,
-				   restart_words[t->want[i].restart]);
+		                   restart_words[t->want[i].restart]);
 		break;
 	}
 	if (!due(t, &c->backoff))
@@ -107,12 +108,13 @@ static void keep_running(struct turn *t)
 	if (broken) {
 		if (due(t, &t->m->backoff) && !t->busy)
 			act(t, ACTION_REPAIR, -1, "the network that its containers share is gone")->grace_ms =
-				in->want->stopGrace;
+			        in->want->stopGrace;
 		return;
 	}
 	if (may_create(t)) {
 		if (!t->busy)
-			act(t, ACTION_CREATE, -1, in->have ? "a part of it is missing" : "it is wanted and not here");
+			act(t, ACTION_CREATE, -1,
+			    in->have ? "a part of it is missing" : "it is wanted and not here");
 		return;
 	}
 	for (size_t i = 0; i < t->n_want; i++)
@@ -126,7 +128,8 @@ static void run(struct turn *t)
 	turn_judge(t);
 }
 
-/* --- a pod that is to go ----------------------------------------------------------------------------------------- */
+/* --- a pod that is to go
+ * ----------------------------------------------------------------------------------------- */
 
 static void end(struct turn *t)
 {
@@ -148,10 +151,12 @@ static void take_away(struct turn *t)
 	}
 	if (!in->have || t->busy || paused(t) || !due(t, &m->backoff))
 		return;
-	act(t, ACTION_REMOVE, -1, "it is not wanted any more")->grace_ms = in->want ? in->want->stopGrace : PLAN_GRACE_MS;
+	act(t, ACTION_REMOVE, -1, "it is not wanted any more")->grace_ms =
+	        in->want ? in->want->stopGrace : PLAN_GRACE_MS;
 }
 
-/* --- the cases --------------------------------------------------------------------------------------------------- */
+/* --- the cases
+ * --------------------------------------------------------------------------------------------------- */
 
 static void plan_wanted(struct turn *t)
 {
@@ -238,7 +243,7 @@ void plan_pod(const struct plan_in *in, struct plan_memory *m, struct arena *a, 
 		}
 	}
 	ret->report = m->step != STEP_NEW && m->step != STEP_GONE &&
-		      (in->claim == CLAIM_WANTED || (in->claim == CLAIM_REMOVED && m->step == STEP_REMOVING));
+	              (in->claim == CLAIM_WANTED || (in->claim == CLAIM_REMOVED && m->step == STEP_REMOVING));
 	if (ret->report)
 		turn_status(&t);
 }

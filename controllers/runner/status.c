@@ -4,9 +4,11 @@
 
 #include "core/str.h"
 
-/* --- the step ---------------------------------------------------------------------------------------------------- */
+/* --- the step
+ * ---------------------------------------------------------------------------------------------------- */
 
-/* The container whose failure the status speaks of; -1: none. A first end is no failure, it is started again at once. */
+/* The container whose failure the status speaks of; -1: none. A first end is no failure, it is started again
+ * at once. */
 static int failing(const struct turn *t)
 {
 	for (size_t i = 0; i < t->n_want; i++) {
@@ -65,7 +67,8 @@ void turn_judge(struct turn *t)
 		memory_move(m, STEP_STARTING, REASON_STARTING_CONTAINERS, wall);
 }
 
-/* --- words ------------------------------------------------------------------------------------------------------- */
+/* --- words
+ * ------------------------------------------------------------------------------------------------------- */
 
 /* How a container ended, as a sentence. */
 static const char *end_text(const struct turn *t, size_t i)
@@ -76,7 +79,8 @@ static const char *end_text(const struct turn *t, size_t i)
 	if (c->removed)
 		text = arena_printf(t->a, "Container %s was removed", name);
 	else if (c->oom)
-		text = arena_printf(t->a, "Container %s ran out of memory (exit code %" PRId64 ")", name, c->exit_code);
+		text = arena_printf(t->a, "Container %s ran out of memory (exit code %" PRId64 ")", name,
+		                    c->exit_code);
 	else if (c->exit_code < 0)
 		text = arena_printf(t->a, "Container %s ended, its exit code is not known", name);
 	else
@@ -90,7 +94,8 @@ static const char *ended_text(const struct turn *t)
 {
 	for (size_t i = 0; i < t->n_want; i++) {
 		const struct container_memory *c = &t->m->containers[i];
-		bool restarting = !c->ended && t->states[i] != CONTAINER_RUNNING && c->backoff.failure == FAILURE_CRASH;
+		bool restarting =
+		        !c->ended && t->states[i] != CONTAINER_RUNNING && c->backoff.failure == FAILURE_CRASH;
 		if ((c->ended && c->exit_code != 0) || restarting)
 			return end_text(t, i);
 	}
@@ -104,15 +109,17 @@ static const char *message(const struct turn *t)
 	int bad = failing(t);
 	switch (m->step) {
 	case STEP_WAITING:
-		return arena_printf(t->a, "Waiting until pod %s, whose place it takes, is gone", in->waits_for);
+		return arena_printf(t->a, "Waiting until pod %s, whose place it takes, is gone",
+		                    in->waits_for);
 	case STEP_UNKNOWN:
-		return arena_printf(t->a, "The container engine does not answer%s%s", in->engine_text ? ": " : "",
-				    in->engine_text ? in->engine_text : "");
+		return arena_printf(t->a, "The container engine does not answer%s%s",
+		                    in->engine_text ? ": " : "", in->engine_text ? in->engine_text : "");
 	case STEP_REMOVING:
 		return m->backoff.failure == FAILURE_REMOVE ? m->text : "";
 	case STEP_FAILED:
 		if (!in->want)
-			return arena_printf(t->a, "The stored pod is not valid: %s", in->invalid ? in->invalid : "");
+			return arena_printf(t->a, "The stored pod is not valid: %s",
+			                    in->invalid ? in->invalid : "");
 		if (m->backoff.failure != FAILURE_NONE)
 			return m->text;
 		if (bad >= 0 && m->containers[bad].backoff.failure != FAILURE_CRASH)
@@ -123,8 +130,9 @@ static const char *message(const struct turn *t)
 	case STEP_RUNNING:
 	case STEP_COMPLETED:
 		if (in->invalid)
-			return arena_printf(t->a, "The stored pod is not valid, the last good one is kept: %s",
-					    in->invalid);
+			return arena_printf(t->a,
+			                    "The stored pod is not valid, the last good one is kept: %s",
+			                    in->invalid);
 		return ended_text(t);
 	case STEP_NEW:
 	case STEP_PULLING:
@@ -135,7 +143,8 @@ static const char *message(const struct turn *t)
 	return "";
 }
 
-/* --- the status -------------------------------------------------------------------------------------------------- */
+/* --- the status
+ * -------------------------------------------------------------------------------------------------- */
 
 static const char *state_word(enum engine_state s)
 {
@@ -153,7 +162,7 @@ static const char *state_word(enum engine_state s)
 }
 
 static void fill_container(struct container_status *s, const char *name, enum engine_state state,
-			   const struct engine_container *e, struct arena *a)
+                           const struct engine_container *e, struct arena *a)
 {
 	s->name = arena_strdup(a, name);
 	s->state = arena_strdup(a, state_word(state));
@@ -168,7 +177,8 @@ static void fill_wanted(struct turn *t, struct container_status *items)
 {
 	for (size_t i = 0; i < t->n_want; i++) {
 		const struct container_memory *c = &t->m->containers[i];
-		fill_container(&items[i], t->want[i].name, t->states[i], turn_reported(t, t->want[i].name), t->a);
+		fill_container(&items[i], t->want[i].name, t->states[i], turn_reported(t, t->want[i].name),
+		               t->a);
 		items[i].exitCode = c->exit_code;
 		items[i].oom = c->oom;
 		items[i].restarts = c->restarts;

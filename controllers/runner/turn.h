@@ -1,6 +1,6 @@
 /*
- * One planning turn, shared by the three parts of the plan: observe.c (what is), plan.c (what to do), status.c (what to
- * say). All pure.
+ * One planning turn, shared by the three parts of the plan: observe.c (what is), plan.c (what to do),
+ * status.c (what to say). All pure.
  */
 #pragma once
 
@@ -15,11 +15,11 @@ struct turn {
 	size_t n_want;
 	enum engine_state states[LIMIT_CONTAINERS]; /* as reported, or as expected after an operation */
 	/* how many containers are ... */
-	size_t missing;	 /* to be created */
-	size_t fresh;	 /* created, not started */
-	size_t stopped;	 /* to be started again */
+	size_t missing; /* to be created */
+	size_t fresh;   /* created, not started */
+	size_t stopped; /* to be started again */
 	size_t running;
-	size_t ended;	 /* for good, of these */
+	size_t ended; /* for good, of these */
 	size_t ended_badly;
 	bool images; /* of all that is missing are here */
 	bool busy;   /* some operation of the pod or of a container is under way */

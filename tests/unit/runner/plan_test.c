@@ -1,7 +1,8 @@
 /* The plan, row by row: what is, what is done, what is said. */
 #include "rig.h"
 
-/* --- from a fresh memory ----------------------------------------------------------------------------------------- */
+/* --- from a fresh memory
+ * ----------------------------------------------------------------------------------------- */
 
 // clang-format off
 static const struct {
@@ -58,8 +59,8 @@ TEST(rows_from_a_fresh_memory)
 		rig_images(&r, fresh[i].images);
 		rig_have(&r, fresh[i].have);
 		char where[256];
-		(void)snprintf(where, sizeof(where), "row %zu: %s %s %s: ", i, fresh[i].policies, fresh[i].images,
-			       fresh[i].have);
+		(void)snprintf(where, sizeof(where), "row %zu: %s %s %s: ", i, fresh[i].policies,
+		               fresh[i].images, fresh[i].have);
 		char have[1400], want[1400];
 		(void)snprintf(have, sizeof(have), "%s%s", where, rig_plan(&r));
 		(void)snprintf(want, sizeof(want), "%s%s", where, fresh[i].actions);
@@ -71,7 +72,8 @@ TEST(rows_from_a_fresh_memory)
 	}
 }
 
-/* --- claims ------------------------------------------------------------------------------------------------------ */
+/* --- claims
+ * ------------------------------------------------------------------------------------------------------ */
 
 // clang-format off
 static const struct {
@@ -117,9 +119,9 @@ TEST(rows_of_claims)
 		char have[1400], want[1400];
 		(void)snprintf(have, sizeof(have), "row %zu: %s | ", i, rig_plan(&r));
 		(void)snprintf(have + strlen(have), sizeof(have) - strlen(have), "%s | %d", rig_status(&r),
-			       r.plan.finished);
-		(void)snprintf(want, sizeof(want), "row %zu: %s | %s | %d", i, claims[i].actions, claims[i].status,
-			       claims[i].finished);
+		               r.plan.finished);
+		(void)snprintf(want, sizeof(want), "row %zu: %s | %s | %d", i, claims[i].actions,
+		               claims[i].status, claims[i].finished);
 		CHECK_STR(have, want);
 		rig_done(&r);
 	}
@@ -189,7 +191,8 @@ TEST(removal_is_not_delayed_by_an_earlier_back_off)
 	rig_done(&r);
 }
 
-/* --- images ------------------------------------------------------------------------------------------------------ */
+/* --- images
+ * ------------------------------------------------------------------------------------------------------ */
 
 TEST(a_failed_pull_says_so_and_is_tried_again)
 {
@@ -262,7 +265,8 @@ TEST(containers_of_one_image_ask_for_it_once)
 	rig_done(&r);
 }
 
-/* --- creating and starting --------------------------------------------------------------------------------------- */
+/* --- creating and starting
+ * --------------------------------------------------------------------------------------- */
 
 TEST(nothing_is_asked_twice)
 {
@@ -370,7 +374,8 @@ TEST(rows_of_failures)
 		CHECK_STR(r.plan.status.message, failures[i].message);
 		int64_t delay = r.plan.wake_at_ms - r.in.now_ms;
 		CHECK(delay >= failures[i].least_ms && delay <= failures[i].most_ms);
-		bool counted = failures[i].result != ENGINE_E_UNKNOWN && failures[i].result != ENGINE_E_UNAVAILABLE;
+		bool counted =
+		        failures[i].result != ENGINE_E_UNKNOWN && failures[i].result != ENGINE_E_UNAVAILABLE;
 		CHECK_INT(r.plan.status.attempts, counted);
 		CHECK_INT(r.plan.status.nextAttempt, counted ? r.in.wall_ms + delay : 0);
 		rig_later(&r, delay);
@@ -405,7 +410,8 @@ TEST(a_port_in_use_is_tried_every_half_minute)
 	rig_done(&r);
 }
 
-/* --- ends and restarts ------------------------------------------------------------------------------------------- */
+/* --- ends and restarts
+ * ------------------------------------------------------------------------------------------- */
 
 static void run_for(struct rig *r, int64_t ms)
 {
@@ -495,11 +501,14 @@ TEST(a_crash_loop)
 		rig_exit(&r, 0, 3);
 		const char *actions = rig_plan(&r);
 		CHECK_STR(actions, i == 1 ? "start a" : "");
-		SAYS(&r, i == 1 ? "Pending/StartingContainers" : i == 2 ? "Failed/ContainerExited" : "Failed/ContainerKeepsCrashing");
+		SAYS(&r, i == 1   ? "Pending/StartingContainers"
+		         : i == 2 ? "Failed/ContainerExited"
+		                  : "Failed/ContainerKeepsCrashing");
 		CHECK_INT(r.plan.status.attempts, i);
 		if (i > 1) {
 			char want[100];
-			(void)snprintf(want, sizeof(want), "Container a exited with code 3, %d times in a row", i);
+			(void)snprintf(want, sizeof(want),
+			               "Container a exited with code 3, %d times in a row", i);
 			CHECK_STR(r.plan.status.message, want);
 			int64_t delay = r.plan.wake_at_ms - r.in.now_ms;
 			/* b is watched too, so that the wake-up may be earlier */
@@ -545,7 +554,7 @@ TEST(out_of_memory_and_the_words_of_the_engine_are_told)
 	r.engine[0].error = "killed by the kernel";
 	PLANS(&r, "");
 	CHECK_STR(r.plan.status.message,
-		  "Container a ran out of memory (exit code 137), 2 times in a row: killed by the kernel");
+	          "Container a ran out of memory (exit code 137), 2 times in a row: killed by the kernel");
 	CHECK(LIST_ITEMS(&r.plan.status.containers, struct container_status)[0].oom);
 	rig_done(&r);
 }
@@ -659,7 +668,8 @@ TEST(what_an_earlier_pod_of_the_name_left_is_run_again)
 	rig_done(&r);
 }
 
-/* --- the shared network ------------------------------------------------------------------------------------------ */
+/* --- the shared network
+ * ------------------------------------------------------------------------------------------ */
 
 TEST(a_broken_network_is_repaired_once)
 {
@@ -690,7 +700,8 @@ TEST(a_broken_network_is_repaired_once)
 	rig_done(&r);
 }
 
-/* --- one pod takes the place of another --------------------------------------------------------------------------- */
+/* --- one pod takes the place of another
+ * --------------------------------------------------------------------------- */
 
 TEST(the_new_pod_pulls_and_waits)
 {
@@ -709,7 +720,8 @@ TEST(the_new_pod_pulls_and_waits)
 	rig_done(&r);
 }
 
-/* --- the engine away --------------------------------------------------------------------------------------------- */
+/* --- the engine away
+ * --------------------------------------------------------------------------------------------- */
 
 TEST(a_short_absence_of_the_engine_is_not_worth_a_word)
 {
@@ -772,7 +784,8 @@ TEST(a_removal_waits_for_the_engine)
 	rig_done(&r);
 }
 
-/* --- values that are no pod -------------------------------------------------------------------------------------- */
+/* --- values that are no pod
+ * -------------------------------------------------------------------------------------- */
 
 TEST(an_invalid_pod_touches_nothing)
 {
@@ -796,7 +809,8 @@ TEST(an_invalid_pod_touches_nothing)
 	rig_done(&r);
 }
 
-/* --- status ------------------------------------------------------------------------------------------------------ */
+/* --- status
+ * ------------------------------------------------------------------------------------------------------ */
 
 TEST(the_status_has_everything)
 {
