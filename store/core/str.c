@@ -170,15 +170,15 @@ bool str_is_utf8(const char *s, size_t len)
 	return true;
 }
 
-/* Digits at *p into *ret, moving *p behind them. */
-static int digits(const char **p, int64_t *ret)
+/* Digits at *p, with the sign given, into *ret, moving *p behind them. */
+static int digits(const char **p, int sign, int64_t *ret)
 {
 	const char *s = *p;
 	if (*s < '0' || *s > '9')
 		return -EINVAL;
 	int64_t n = 0;
 	for (; *s >= '0' && *s <= '9'; s++)
-		if (__builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, *s - '0', &n))
+		if (__builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, sign * (*s - '0'), &n))
 			return -ERANGE;
 	*p = s;
 	*ret = n;
@@ -193,12 +193,12 @@ int str_parse_i64(const char *s, int64_t *ret)
 	if (s[0] == '0' && (s[1] != '\0' || negative))
 		return -EINVAL;
 	int64_t n;
-	int r = digits(&s, &n);
+	int r = digits(&s, negative ? -1 : 1, &n); /* so that INT64_MIN is read too */
 	if (r < 0)
 		return r;
 	if (*s != '\0')
 		return -EINVAL;
-	*ret = negative ? -n : n;
+	*ret = n;
 	return 0;
 }
 
@@ -225,7 +225,7 @@ int str_parse_duration(const char *s, int64_t *ret_ms)
 {
 	int64_t total = 0, n;
 	size_t unit = 0; /* units have to come in falling order, each at most once */
-	int r = digits(&s, &n);
+	int r = digits(&s, 1, &n);
 	if (r < 0)
 		return r;
 	if (*s == '\0') {
@@ -249,7 +249,7 @@ int str_parse_duration(const char *s, int64_t *ret_ms)
 		s += len;
 		if (*s == '\0')
 			break;
-		r = digits(&s, &n);
+		r = digits(&s, 1, &n);
 		if (r < 0)
 			return r;
 	}
@@ -260,7 +260,7 @@ int str_parse_duration(const char *s, int64_t *ret_ms)
 int str_parse_bytes(const char *s, int64_t *ret_bytes)
 {
 	int64_t n;
-	int r = digits(&s, &n);
+	int r = digits(&s, 1, &n);
 	if (r < 0)
 		return r;
 	int64_t factor = 1;
@@ -329,7 +329,7 @@ const char *str_format_bytes(int64_t bytes, char *buf, size_t size)
 	}
 	int64_t tenths = bytes / 100;
 	size_t u = 0;
-	while (tenths >= 9995 && u + 2 < sizeof(units)) {
+	while (tenths >= 10000 && u + 2 < sizeof(units)) {
 		tenths /= 1000;
 		u++;
 	}
