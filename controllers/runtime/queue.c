@@ -53,8 +53,7 @@ int64_t queue_backoff_ms(unsigned attempt, double dice)
 	return (int64_t)((double)ms * (0.8 + 0.4 * dice));
 }
 
-/* --- what is due later
- * ------------------------------------------------------------------------------------------ */
+/* --- what is due later --- */
 
 /* When the item has to be looked at: at its wake-up, or to be forgotten. */
 static int64_t item_time(const struct item *it)
@@ -123,8 +122,7 @@ static void heap_update(struct queue *q, struct item *it)
 	timer_update(q);
 }
 
-/* --- items
- * ------------------------------------------------------------------------------------------------------ */
+/* --- items --- */
 
 static struct item *item_of(struct queue *q, const char *key)
 {
@@ -261,8 +259,7 @@ static void on_due(void *ctx)
 	timer_update(q);
 }
 
-/* --- the interface
- * ---------------------------------------------------------------------------------------------- */
+/* --- the interface --- */
 
 struct queue *queue_new(struct loop *loop, unsigned per_turn,
                         enum queue_result (*handle)(void *ctx, const char *key), void *ctx)

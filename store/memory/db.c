@@ -13,8 +13,7 @@ struct record {
 	struct memory_version *latest;
 };
 
-/* --- versions
- * --------------------------------------------------------------------------------------------------- */
+/* --- versions --- */
 
 static void version_unref(struct memory_version *v)
 {
@@ -123,8 +122,7 @@ static unsigned delete_prefix(struct memory_db *db, const char *prefix, int64_t 
 	return n;
 }
 
-/* --- transactions
- * ----------------------------------------------------------------------------------------------- */
+/* --- transactions --- */
 
 bool memory_key_matches(const char *key, const char *wanted, bool prefix)
 {
@@ -222,8 +220,7 @@ enum store_outcome memory_db_txn(struct memory_db *db, const struct store_txn *t
 	return STORE_OK;
 }
 
-/* --- reading
- * ---------------------------------------------------------------------------------------------------- */
+/* --- reading --- */
 
 enum store_outcome memory_db_range(const struct memory_db *db, const struct store_range_request *req,
                                    struct store_range *ret, struct error *err)
@@ -236,6 +233,7 @@ enum store_outcome memory_db_range(const struct memory_db *db, const struct stor
 		return (enum store_outcome)error_set(err, STORE_E_COMPACTED, req->key,
 		                                     "revision %" PRId64 " has been compacted", req->rev);
 	int64_t rev = req->rev > 0 ? req->rev : db->rev;
+	ret->identity.revision = rev;
 	ret->identity.revision = rev;
 	size_t limit = req->limit > 0 ? (size_t)req->limit : LIMIT_LIST_PAGE, cap = 0;
 	struct store_kv *kvs = NULL;
@@ -280,8 +278,7 @@ size_t memory_db_log_from(const struct memory_db *db, int64_t rev)
 	return lo;
 }
 
-/* --- history
- * ---------------------------------------------------------------------------------------------------- */
+/* --- history --- */
 
 static void log_drop(struct memory_db *db, size_t from, size_t n)
 {
@@ -408,8 +405,7 @@ void memory_db_restore(struct memory_db *db, int64_t rev, int64_t now_ms)
 	}
 }
 
-/* --- leases
- * ----------------------------------------------------------------------------------------------------- */
+/* --- leases --- */
 
 int64_t memory_db_grant(struct memory_db *db, int64_t ttl_ms, int64_t expires_ms)
 {

@@ -81,8 +81,7 @@ static int64_t now_of(const struct server *sv)
 	return loop_now(sv->loop) + sv->skew_ms;
 }
 
-/* --- the server's side
- * ------------------------------------------------------------------------------------------ */
+/* --- the server's side --- */
 
 static void wake_all(struct server *sv)
 {
@@ -129,8 +128,7 @@ static void tick(void *ctx)
 		loop_timer_in(&sv->timer, next - now);
 }
 
-/* --- operations
- * ------------------------------------------------------------------------------------------------- */
+/* --- operations --- */
 
 static struct store_op *op_new(struct handle *h, int64_t timeout_ms, void *ctx)
 {
@@ -270,8 +268,7 @@ static struct store_op *op_due(struct handle *h)
 	return NULL;
 }
 
-/* --- watches
- * ---------------------------------------------------------------------------------------------------- */
+/* --- watches --- */
 
 static struct store_watch *memory_watch(struct store *s, const struct store_watch_request *req,
                                         const struct store_watch_callbacks *cbs, void *ctx)
@@ -374,8 +371,7 @@ static bool watches_run(struct handle *h)
 	return false;
 }
 
-/* --- leases
- * ----------------------------------------------------------------------------------------------------- */
+/* --- leases --- */
 
 static struct store_lease *memory_lease(struct store *s, int64_t ttl_ms, bool keep_alive,
                                         const struct store_lease_callbacks *cbs, void *ctx)
@@ -462,8 +458,7 @@ static bool leases_run(struct handle *h)
 	return false;
 }
 
-/* --- the handle
- * ------------------------------------------------------------------------------------------------- */
+/* --- the handle --- */
 
 static void state_set(struct handle *h, enum store_state state, const char *text)
 {
@@ -577,8 +572,7 @@ struct store *memory_store_open(struct store *s)
 	return handle_new(handle_of(s)->server);
 }
 
-/* --- knobs
- * ------------------------------------------------------------------------------------------------------ */
+/* --- knobs --- */
 
 static const struct handle *const_handle_of(const struct store *s)
 {

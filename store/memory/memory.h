@@ -16,8 +16,7 @@ struct store *memory_store_new(struct loop *loop) _nonnull_(1) __attribute__((re
 /* Another handle on the same database. The database lives as long as its last handle. */
 struct store *memory_store_open(struct store *s) _nonnull_(1) __attribute__((returns_nonnull));
 
-/* --- the database
- * ----------------------------------------------------------------------------------------------- */
+/* --- the database --- */
 
 int64_t memory_store_revision(const struct store *s) _nonnull_(1);
 uint64_t memory_store_cluster(const struct store *s) _nonnull_(1);
@@ -36,8 +35,7 @@ void memory_store_advance(struct store *s, int64_t ms) _nonnull_(1);
 /* The lease ends on the server now, whoever keeps it alive. */
 void memory_store_expire(struct store *s, int64_t lease_id) _nonnull_(1);
 
-/* --- this handle's connection
- * ----------------------------------------------------------------------------------- */
+/* --- this handle's connection --- */
 
 /* Cut: nothing passes in either direction; what is submitted waits for its deadline or for the connection. */
 void memory_store_cut(struct store *s, bool cut) _nonnull_(1);
