@@ -7,7 +7,7 @@
  *   state.c     what is known of each container of ours; inspect, list and events become pods
  *   events.c    the event streams
  *   image.c     which images are here; pull.c: pull and import
- *   target.c    a pod of the store as bodies of create
+ *   target.c    a pod of the store as bodies of create; pause.c: the image of its infra container
  *   action.c    one create, start, stop or removal with its deadline, its repetition and its unknown outcomes
  *   pod_ops.c   the port's operations on pods, made of actions
  *   logs.c      log streams
@@ -241,6 +241,10 @@ enum engine_result targets_make(struct docker *d, const struct pod *pod, uint64_
 void targets_free(struct docker_target *targets, size_t n);
 /* The body with the namespace of the infra in its place. */
 char *target_body(const struct docker_target *t, const char *infra_id);
+/* FNV-1a, 64 bits. */
+uint64_t docker_hash(const void *data, size_t len);
+
+/* --- pause.c */
 /* The pause image as a tar file; ENGINE_OK or ENGINE_E_FAILED. Also sets pause_ref. */
 enum engine_result pause_tar(struct docker *d, struct str *ret, struct error *err);
 

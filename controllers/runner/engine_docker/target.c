@@ -5,9 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <unistd.h>
 
-#include "core/file.h"
 #include "core/json.h"
 #include "core/limits.h"
 #include "core/mem.h"
@@ -17,9 +15,8 @@
 #define CPU_DEFAULT  1000               /* milli-cores: what a container gets that does not say */
 #define CPU_LEAST    10
 #define HOSTNAME_MAX 63
-#define PAUSE_MAX    (16U << 20) /* of the pause program */
 
-static uint64_t fnv(const void *data, size_t len)
+uint64_t docker_hash(const void *data, size_t len)
 {
 	uint64_t h = SCHEMA_HASH_INIT;
 	for (const unsigned char *p = data; len--; p++)
@@ -254,7 +251,7 @@ static void target_finish(struct docker_target *t, struct value *config, struct 
 	value_set(config, "HostConfig", host);
 	struct str text = STR_INIT;
 	json_print(config, JSON_COMPACT, &text);
-	(void)snprintf(t->spec, sizeof(t->spec), "%016" PRIx64, fnv(text.data, text.len));
+	(void)snprintf(t->spec, sizeof(t->spec), "%016" PRIx64, docker_hash(text.data, text.len));
 	str_clear(&text);
 	add_labels(config, t->d, pod, cluster, rev, t, opens);
 	json_print(config, JSON_COMPACT, &text);
@@ -356,59 +353,4 @@ char *target_body(const struct docker_target *t, const char *infra_id)
 	struct str text = STR_INIT;
 	json_print(config, JSON_COMPACT, &text);
 	return str_take(&text);
-}
-
-/* --- the pause image --- */
-
-/* A ustar header (POSIX.1-1988) of one executable file, its content, and the end of the archive. */
-static void tar_file(struct str *tar, const char *name, const struct str *content)
-{
-	char h[512] = {0};
-	(void)snprintf(h, 100, "%s", name);
-	(void)snprintf(h + 100, 8, "%07o", 0755U);
-	(void)snprintf(h + 108, 8, "%07o", 0U);
-	(void)snprintf(h + 116, 8, "%07o", 0U);
-	(void)snprintf(h + 124, 12, "%011zo", content->len);
-	(void)snprintf(h + 136, 12, "%011o", 0U);
-	memset(h + 148, ' ', 8);
-	h[156] = '0';
-	memcpy(h + 257, "ustar\00000", 8);
-	unsigned sum = 0;
-	for (size_t i = 0; i < sizeof(h); i++)
-		sum += (unsigned char)h[i];
-	(void)snprintf(h + 148, 8, "%06o", sum);
-	static const char zeros[1024];
-	str_add(tar, h, sizeof(h));
-	str_add(tar, content->data, content->len);
-	str_add(tar, zeros, (512 - content->len % 512) % 512);
-	str_add(tar, zeros, sizeof(zeros));
-}
-
-static char *beside_me(const char *name)
-{
-	char path[4096];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
-	if (n <= 0)
-		return mem_strdup(name);
-	path[n] = '\0';
-	char *slash = strrchr(path, '/');
-	return mem_printf("%.*s/%s", slash ? (int)(slash - path) : 0, path, name);
-}
-
-enum engine_result pause_tar(struct docker *d, struct str *ret, struct error *err)
-{
-	_cleanup_free_ char *path = d->pause_path ? mem_strdup(d->pause_path) : beside_me("tug-pause");
-	_cleanup_str_ struct str program = STR_INIT;
-	int r = file_read(path, PAUSE_MAX, &program);
-	if (r < 0 || !program.len) {
-		(void)error_set(
-		        err, -ENOENT, "",
-		        "%s: %s; a pod with several containers needs this program to hold its network", path,
-		        r < 0 ? strerror(-r) : "the file is empty");
-		return ENGINE_E_FAILED;
-	}
-	tar_file(ret, "tug-pause", &program);
-	free(d->pause_ref);
-	d->pause_ref = mem_printf("tug-pause:%016" PRIx64, fnv(program.data, program.len));
-	return ENGINE_OK;
 }
