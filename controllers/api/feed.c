@@ -108,14 +108,12 @@ static struct entry *make_entry(struct feed *f, const char *below, const struct 
 {
 	const struct mirror_entry *m = mirror_get(f->api->mirror, below);
 	_cleanup_value_ struct value *v = NULL;
-	int64_t rev = d->rev;
-	if (m) {
+	bool there = m && !m->orphan;
+	if (there) {
 		v = object_value(f->api, d->kind, below, m->value, m->value_len, m->mod_rev, false);
 	} else if (d->was) {
 		v = value_copy(d->was);
-		/* the revision of a deletion is not known exactly: it is at most one beyond what was told */
 		value_set(v, "rev", value_new_int(now_rev));
-		rev = MAX(rev, now_rev + 1);
 	} else {
 		return NULL;
 	}
@@ -124,11 +122,12 @@ static struct entry *make_entry(struct feed *f, const char *below, const struct 
 	e->below = mem_strdup(below);
 	e->face = make_face(v);
 	e->batch = f->batch;
-	e->rev = rev;
+	/* news is newer than all that was told, also when it was late (etcd loses events, a slow list finds them) */
+	e->rev = MAX(d->rev, f->flushed + 1);
 	e->batch_rev = now_rev;
 	str_printf(&e->frame, "id: %" PRId64 "\n", now_rev);
 	e->id_len = e->frame.len;
-	print_event(m ? "put" : "delete", v, &e->frame);
+	print_event(there ? "put" : "delete", v, &e->frame);
 	return e;
 }
 
@@ -158,7 +157,7 @@ void feed_change(struct feed *f, const char *key, const struct mirror_entry *was
 	const char *below = api_below(f->api, key);
 	char shown[KEY_SIZE];
 	const struct kind *k = object_shown(below, shown);
-	if (!k)
+	if (!k || k == &kind_session)
 		return;
 	int64_t rev = now ? now->mod_rev : 0;
 	f->known = MAX(f->known, rev);

@@ -281,14 +281,8 @@ static struct mirror *copy_new(struct api *a)
 {
 	static const struct mirror_callbacks cbs = {
 	        .on_change = on_change, .on_synced = on_synced, .on_identity = on_identity};
-	const char *prefixes[32];
-	size_t n = 0;
-	for (const struct kind *const *k = kinds; *k; k++) {
-		assert(n + 1 < ELEMENTS(prefixes));
-		if (*k != &kind_session)
-			prefixes[n++] = (*k)->key_prefix;
-	}
-	prefixes[n] = NULL;
+	/* one prefix, one watch: all changes of a revision come together, and the revision is exact */
+	static const char *const prefixes[] = {"", NULL};
 	return mirror_new(a->store, a->root, prefixes, false, &cbs, a);
 }
 
@@ -369,7 +363,14 @@ int api_new(struct loop *loop, struct store *store, const struct api_config *con
 	a->address_local = mem_printf("unix://%s", config->unix_path);
 	list_init(&a->calls);
 	list_init(&a->writes);
-	a->httpd = httpd_new(loop, &config->limits, &handler, a);
+	struct httpd_limits limits = config->limits;
+	/*
+	 * Watchers are kept back by the feed at the server's high mark; above it lies at most one event,
+	 * which holds one stored value and its status, escaped.
+	 */
+	if (!limits.stream_queue)
+		limits.stream_queue = 8 * LIMIT_VALUE;
+	a->httpd = httpd_new(loop, &limits, &handler, a);
 	a->feed = feed_new(a);
 	a->sessions = sessions_new(a);
 	r = listen_all(a, config, err);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "controllers/api/server.h"
+#include "kind/pod.h"
 
 #define SESSION_WAIT_MS  5000  /* for the runner to connect */
 #define SESSION_QUIET_MS 1000  /* connected, but silent: the answer begins all the same */
@@ -14,6 +15,12 @@
 struct sessions *sessions_new(struct api *a) _nonnull_(1);
 /* All calls are gone. NULL is fine; returns NULL. */
 struct sessions *sessions_free(struct sessions *s);
+/*
+ * Asks the runner of the pod's node for the log of a container and relays it to the call. options: further
+ * members of the session. streams: the reader takes frames rather than text.
+ */
+void session_begin(struct call *c, const struct pod *pod, const char *container, const struct value *options,
+                   bool streams) _nonnull_(1, 2, 3, 4);
 /* Is this the upload that a session waits for? Asked before the body is taken. */
 bool sessions_expects(const struct sessions *s, const char *id, const struct httpd_request *http)
         _nonnull_(1, 2, 3);

@@ -117,9 +117,10 @@ static bool copy_has(const struct write *w, const struct mirror_entry *now)
 
 void write_changed(struct api *a, const char *key, const struct mirror_entry *now)
 {
+	const char *below = api_below(a, key);
 	list_for_each_safe (node, &a->writes) {
 		struct write *w = list_entry(node, struct write, link);
-		if (w->rev && streq(w->key, key) && copy_has(w, now))
+		if (w->rev && streq(w->below, below) && copy_has(w, now))
 			reply(w, str_get(&w->text), w->text.len, w->rev, false);
 	}
 }

@@ -1,7 +1,7 @@
 #include "controllers/health/health.h"
 
 #include <inttypes.h>
-#include <stdio.h>
+#include <stdlib.h>
 
 #include "controllers/health/plan.h"
 #include "controllers/runtime/queue.h"
@@ -25,8 +25,8 @@ struct reporter {
 	int64_t cpu_mean;
 	int64_t started_wall_ms;
 	struct arena arena;
-	char key[KEY_SIZE];  /* without the prefix */
-	char full[KEY_SIZE]; /* with it */
+	char key[KEY_SIZE]; /* without the prefix */
+	char *full;         /* with it */
 	char *writing;
 	size_t writing_len;
 };
@@ -57,8 +57,7 @@ static void on_written(void *ctx, enum store_outcome outcome, int64_t rev, const
 		          store_outcome_name(outcome), log_quote(err ? err->text : ""));
 		queue_retry(h->queue, h->key);
 	}
-	mem_freep(&h->writing);
-	h->writing = NULL;
+	free(TAKE_PTR(h->writing));
 }
 
 static void write_record(struct reporter *h, const struct health *record, const char *why)
@@ -143,7 +142,7 @@ int health_run(struct role *r)
 	h->cpu_mean = -1;
 	h->started_wall_ms = clock_wall_ms();
 	(void)key_format(&kind_health, NULL, r->options.node, h->key, sizeof(h->key));
-	(void)snprintf(h->full, sizeof(h->full), "%s/%s", r->options.prefix, h->key);
+	h->full = mem_printf("%s/%s", r->options.prefix, h->key);
 	h->queue = queue_new(r->loop, 1, handle, h);
 	loop_timer_init(r->loop, &h->sample_due, on_sample_due, h);
 	const char *const prefixes[] = {h->key, NULL};
@@ -157,7 +156,8 @@ int health_run(struct role *r)
 	loop_timer_stop(&h->sample_due);
 	h->mirror = mirror_free(h->mirror);
 	h->queue = queue_free(h->queue);
-	mem_freep(&h->writing);
+	free(h->writing);
+	free(h->full);
 	arena_done(&h->arena);
 	free(h);
 	return status;

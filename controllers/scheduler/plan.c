@@ -30,6 +30,7 @@ struct group {
 	size_t first, end;           /* of in->pods */
 	const struct plan_pod *seat; /* NULL: to be created */
 	bool seat_up;
+	const struct plan_pod *keeper; /* of another revision and up: it serves until the seat is up */
 	const struct plan_pod
 	        *leaver; /* live, stays until the seat is up: of another revision, or on a draining node */
 	const struct plan_pod *useless; /* dropped by this plan; its place on its node may be taken */
@@ -41,10 +42,16 @@ static bool current(const struct turn *t, const struct plan_pod *p)
 	return streq(p->revision, t->in->revision);
 }
 
+/* The node keeps the pods that it has. */
+static bool stays(const struct plan_pod *p)
+{
+	return p->node_state == PLAN_NODE_ACTIVE || p->node_state == PLAN_NODE_INACTIVE;
+}
+
 /* A pod that may be the seat of its ordinal. */
 static bool seatable(const struct turn *t, const struct plan_pod *p)
 {
-	return current(t, p) && (p->node_state == PLAN_NODE_ACTIVE || p->node_state == PLAN_NODE_INACTIVE);
+	return current(t, p) && stays(p);
 }
 
 static bool failed(const struct plan_pod *p)
@@ -233,6 +240,8 @@ static const char *reason_to_drop(struct turn *t, struct group *g, const struct 
 			return "it never ran and is of another revision";
 		if (g->seat_up)
 			return "the wanted revision is up in its place";
+		if (g->keeper && g->keeper != p)
+			return "another pod of its ordinal serves until the wanted revision is up";
 		g->leaver = p;
 		return NULL;
 	}
@@ -254,6 +263,9 @@ static void tidy(struct turn *t, struct group *g)
 {
 	g->seat = find_seat(t, g);
 	g->seat_up = g->seat && plan_pod_up(t->in, g->seat);
+	for (size_t i = g->first; i < g->end && !g->keeper; i++)
+		if (!current(t, &t->in->pods[i]) && stays(&t->in->pods[i]) && plan_pod_up(t->in, &t->in->pods[i]))
+			g->keeper = &t->in->pods[i];
 	for (size_t i = g->first; i < g->end; i++) {
 		const struct plan_pod *p = &t->in->pods[i];
 		const char *why = reason_to_drop(t, g, p);

@@ -12,10 +12,10 @@
  * Invariants, which the tests check:
  *  - A world that is as wanted gives no action; carrying a plan out and planning again comes to that end.
  *  - Nothing is created beyond ordinal desired - 1, and at most one pod of the wanted revision for an ordinal
- * without a seat. Of one service at most desired + parallelism live pods exist while no node is lost or
- * drained.
- *  - start-first: no pod that is up is deleted for a newer revision, or for a drained node, before the seat
- * is up.
+ *    without a seat. Of one service at most desired + parallelism live pods exist while no node is lost or
+ *    drained.
+ *  - start-first: of an ordinal whose pods are up, one stays up until the seat is, whatever is deleted for a
+ *    newer revision or a drained node.
  *  - A pod of the wanted revision that failed stops the rollout: no further old pod is replaced.
  *  - A value that is not valid changes nothing that runs: the last good revision is maintained, and where
  * there is none (in->spec NULL) only the status is written.

@@ -1,7 +1,6 @@
 #include "controllers/up/register.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/file.h"
@@ -17,7 +16,7 @@ struct registration {
 	const struct options *options;
 	struct store_op *op;
 	struct loop_timer retry;
-	char key[KEY_SIZE];
+	char *key;
 	char machine_id[64];
 	void (*on_done)(void *ctx, const char *why_not);
 	void *ctx;
@@ -169,6 +168,7 @@ struct registration *registration_free(struct registration *r)
 		return NULL;
 	store_cancel(r->store, r->op);
 	loop_timer_stop(&r->retry);
+	free(r->key);
 	free(r);
 	return NULL;
 }

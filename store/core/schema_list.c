@@ -149,7 +149,7 @@ static int add_pair(const struct field *f, struct pairs *pairs, char *key, char 
 	pairs->items[pairs->count++] = (struct pair){.key = key, .value = value};
 	int r = 0;
 	if (f->env && (!*key || strchr(key, '=')))
-		r = error_set(err, -EINVAL, "", "the name in front of \"=\" is empty");
+		r = error_set(err, -EINVAL, "", *key ? "the name holds \"=\"" : "the name is empty");
 	if (r == 0 && f->check_key)
 		r = f->check_key(key, err);
 	if (r == 0 && f->check_value)

@@ -95,6 +95,11 @@ static const char *nearest(const struct schema *s, const char *name)
 	return best;
 }
 
+static const char *article(const char *noun)
+{
+	return strchr("aeiou", noun[0]) ? "an" : "a";
+}
+
 /* "unknown field", with the nearest name, or all of them where that is short. */
 static int refuse_unknown(const struct schema *s, const char *name, struct error *err)
 {
@@ -106,8 +111,8 @@ static int refuse_unknown(const struct schema *s, const char *name, struct error
 	_cleanup_str_ struct str known = STR_INIT;
 	for (size_t i = 0; i < s->n_fields; i++)
 		str_printf(&known, "%s%s", i ? ", " : "", s->fields[i].name);
-	return error_set(err, -EINVAL, path_part(name, part), "unknown field; a %s has %s", s->name,
-	                 str_get(&known));
+	return error_set(err, -EINVAL, path_part(name, part), "unknown field; %s %s has %s", article(s->name),
+	                 s->name, str_get(&known));
 }
 
 /* --- structures

@@ -35,6 +35,9 @@ static void enter_ready(struct etcd *e)
 struct store_identity etcd_saw(struct etcd *e, const Rpc__ResponseHeader *header)
 {
 	struct store_identity now = {.cluster_id = header->cluster_id, .revision = header->revision};
+	/* the end of a compacted watch says where it is not: it has a cluster and no revision */
+	if (now.revision <= 0 && now.cluster_id == e->identity.cluster_id)
+		now.revision = e->identity.revision;
 	if (now.cluster_id)
 		e->identity = now;
 	return now;

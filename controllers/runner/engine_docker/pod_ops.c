@@ -7,7 +7,6 @@
 
 #include <errno.h>
 
-#include "core/limits.h"
 #include "core/mem.h"
 
 struct pod_op {
@@ -387,10 +386,6 @@ struct engine_op *pod_create(struct engine *e, const struct pod *pod, uint64_t c
 	struct pod_op *op = op_new(e, pod->name, true, create_run, done, ctx);
 	struct error err = {0};
 	enum engine_result r = ENGINE_OK;
-	if (pod->containers.count == 0 || pod->containers.count > LIMIT_CONTAINERS) {
-		op_refuse(op, ENGINE_E_REFUSED, "a pod has from 1 to 32 containers");
-		return (struct engine_op *)(void *)&op->op;
-	}
 	if (pod->containers.count > 1 && !d->pause_ref) {
 		_cleanup_str_ struct str tar = STR_INIT;
 		r = pause_tar(d, &tar, &err); /* its hash is the image's name */

@@ -6,14 +6,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "controllers/runner/engine_check/check.h"
 #include "core/json.h"
 #include "core/limits.h"
 #include "core/mem.h"
 
-#define MEMORY_LEAST (INT64_C(6) << 20) /* Docker's own bound */
-#define PIDS_LIMIT   4096               /* processes and threads: a fork bomb stays in its pod */
-#define CPU_DEFAULT  1000               /* milli-cores: what a container gets that does not say */
-#define CPU_LEAST    10
+#define PIDS_LIMIT   4096 /* processes and threads: a fork bomb stays in its pod */
 #define HOSTNAME_MAX 63
 
 uint64_t docker_hash(const void *data, size_t len)
@@ -65,110 +63,44 @@ static struct value *new_env(const struct pairs *env)
 	return v;
 }
 
-/* --- ports --- */
-
-/* One port to publish: into ExposedPorts and PortBindings; one that is only in the latter is silently left
- * out. */
-static enum engine_result add_port(struct value *config, struct value *host, const char *name, bool udp,
-                                   int64_t host_port, struct error *err)
+/* Published ports go into ExposedPorts and PortBindings: one that is only in the latter is silently left out.
+ * Their names are also added to `opens`. */
+static void add_ports(struct value *config, struct value *host, const struct container *c, struct str *opens)
 {
-	uint16_t number;
-	if (str_parse_u16(name, &number) < 0 || number == 0 || host_port < 0 || host_port > 65535) {
-		(void)error_set(err, -EINVAL, "",
-		                "port %s on host port %" PRId64 ": ports go from 1 to 65535", name,
-		                host_port);
-		return ENGINE_E_REFUSED;
-	}
-	char key[32], text[8] = "";
-	(void)snprintf(key, sizeof(key), "%u/%s", number, udp ? "udp" : "tcp");
+	struct engine_port ports[2 * LIMIT_PORTS];
+	size_t n = engine_ports(c, ports, ELEMENTS(ports));
 	struct value *bindings = value_get(host, "PortBindings"),
 	             *exposed = value_get(config, "ExposedPorts");
-	if (!bindings) {
+	if (n && !bindings) {
 		bindings = set_object(host, "PortBindings");
 		exposed = set_object(config, "ExposedPorts");
 	}
-	if (value_get(bindings, key)) {
-		(void)error_set(err, -EINVAL, "", "port %s is published twice in one pod", key);
-		return ENGINE_E_REFUSED;
+	for (size_t i = 0; i < n; i++) {
+		struct value *list = value_new_array(), *binding = value_new_object();
+		char text[8] = "";
+		if (ports[i].host)
+			(void)snprintf(text, sizeof(text), "%u", ports[i].host);
+		/* a random port may differ between IPv4 and IPv6 in Docker, so it is asked for on one of them
+		 */
+		set_string(binding, "HostIp", ports[i].host ? "" : "0.0.0.0");
+		set_string(binding, "HostPort", text);
+		value_append(list, binding);
+		value_set(bindings, ports[i].key, list);
+		value_set(exposed, ports[i].key, value_new_object());
+		str_printf(opens, "%s%s", opens->len ? "," : "", ports[i].key);
 	}
-	struct value *list = value_new_array(), *binding = value_new_object();
-	/* a random port may differ between IPv4 and IPv6 in Docker, so it is asked for on one of them */
-	set_string(binding, "HostIp", host_port ? "" : "0.0.0.0");
-	if (host_port)
-		(void)snprintf(text, sizeof(text), "%" PRId64, host_port);
-	set_string(binding, "HostPort", text);
-	value_append(list, binding);
-	value_set(bindings, key, list);
-	value_set(exposed, key, value_new_object());
-	return ENGINE_OK;
 }
 
-static bool is_published(const struct port *p)
+static void add_limits(const struct docker *d, struct value *host, const struct container *c)
 {
-	const struct field *ports = schema_find(&container_schema, "ports");
-	return p->hostPort != 0 || (p->present & schema_bit(ports->item, "hostPort"));
-}
-
-/* All published ports of a container; their names are also added to `opens`. */
-static enum engine_result add_ports(struct value *config, struct value *host, const struct container *c,
-                                    struct str *opens, struct error *err)
-{
-	const struct port *ports = LIST_ITEMS(&c->ports, struct port);
-	for (size_t i = 0; i < c->ports.count; i++) {
-		const struct port *p = &ports[i];
-		if (!is_published(p))
-			continue;
-		bool udp = p->protocol == PROTOCOL_UDP;
-		enum engine_result r = add_port(config, host, p->name, udp, p->hostPort, err);
-		if (r)
-			return r;
-		str_printf(opens, "%s%s/%s", opens->len ? "," : "", p->name, udp ? "udp" : "tcp");
-	}
-	for (size_t i = 0; i < c->httpPorts.count; i++) {
-		const char *name = c->httpPorts.items[i].key;
-		bool also = false; /* a port that is published under `ports` needs no second host port */
-		for (size_t k = 0; k < c->ports.count && !also; k++)
-			also = streq(ports[k].name, name) && ports[k].protocol == PROTOCOL_TCP &&
-			       is_published(&ports[k]);
-		if (also)
-			continue;
-		enum engine_result r = add_port(config, host, name, false, 0, err);
-		if (r)
-			return r;
-		str_printf(opens, "%s%s/tcp", opens->len ? "," : "", name);
-	}
-	return ENGINE_OK;
-}
-
-/* --- limits --- */
-
-static enum engine_result add_limits(const struct docker *d, struct value *host, const struct container *c,
-                                     struct error *err)
-{
+	int64_t cpus = engine_cpus(c, &d->base.info);
 	if (c->memLimit) {
-		if (c->memLimit < MEMORY_LEAST) {
-			(void)error_set(err, -EINVAL, "",
-			                "container %s: memLimit is %" PRId64
-			                " bytes; the least is 6 MiB (6291456)",
-			                c->name, c->memLimit);
-			return ENGINE_E_REFUSED;
-		}
 		set_int(host, "Memory", c->memLimit);
 		set_int(host, "MemorySwap", c->memLimit); /* memory plus swap: no swap */
 	}
-	bool above = d->base.info.cpus && c->cpus > d->base.info.cpus;
-	if (c->cpus && !(above && c->cpus == CPU_DEFAULT)) {
-		if (above || c->cpus < CPU_LEAST) {
-			(void)error_set(
-			        err, -EINVAL, "",
-			        "container %s: cpus is %g; on this node it has to be between 0.01 and %g",
-			        c->name, (double)c->cpus / 1000.0, (double)d->base.info.cpus / 1000.0);
-			return ENGINE_E_REFUSED;
-		}
-		set_int(host, "NanoCpus", c->cpus * 1000000);
-	}
+	if (cpus)
+		set_int(host, "NanoCpus", cpus * 1000000);
 	set_int(host, "PidsLimit", PIDS_LIMIT);
-	return ENGINE_OK;
 }
 
 static void add_volumes(const struct docker *d, struct value *host, const struct container *c)
@@ -258,11 +190,10 @@ static void target_finish(struct docker_target *t, struct value *config, struct 
 	t->body = str_take(&text);
 }
 
-/* ports: of the pod, on its infra; NULL when this container publishes its own */
-static enum engine_result target_container(struct docker_target *t, const struct pod *pod,
-                                           const struct container *c, uint64_t cluster, int64_t rev,
-                                           struct value *ports_config, struct value *ports_host,
-                                           struct error *err)
+/* ports_config, ports_host: of the infra, which opens the ports; NULL when this container does so itself */
+static void target_container(struct docker_target *t, const struct pod *pod, const struct container *c,
+                             uint64_t cluster, int64_t rev, struct value *ports_config,
+                             struct value *ports_host)
 {
 	_cleanup_value_ struct value *config = value_new_object();
 	struct value *host = new_host(); /* owned by config in the end */
@@ -281,18 +212,11 @@ static enum engine_result target_container(struct docker_target *t, const struct
 	if (c->readOnly)
 		value_set(host, "ReadonlyRootfs", value_new_bool(true));
 	add_volumes(t->d, host, c);
-	enum engine_result r = add_limits(t->d, host, c, err);
-	if (!r)
-		r = add_ports(ports_config ? ports_config : config, ports_host ? ports_host : host, c, &opens,
-		              err);
-	if (r) {
-		(void)value_unref(host);
-		return r;
-	}
+	add_limits(t->d, host, c);
+	add_ports(ports_config ? ports_config : config, ports_host ? ports_host : host, c, &opens);
 	if (!ports_config)
 		add_hostname(config, pod);
 	target_finish(t, config, host, pod, cluster, rev, ports_config ? str_get(&opens) : NULL);
-	return ENGINE_OK;
 }
 
 static void target_infra(struct docker_target *t, const struct pod *pod, uint64_t cluster, int64_t rev,
@@ -308,22 +232,20 @@ static void target_infra(struct docker_target *t, const struct pod *pod, uint64_
 enum engine_result targets_make(struct docker *d, const struct pod *pod, uint64_t cluster, int64_t rev,
                                 struct docker_target **ret, size_t *ret_n, struct error *err)
 {
+	enum engine_result r = engine_check_pod(pod, &d->base.info, err);
+	if (r)
+		return r;
 	const struct container *c = LIST_ITEMS(&pod->containers, struct container);
 	size_t n = pod->containers.count, infra = n > 1 ? 1 : 0;
 	struct docker_target *t = mem_zalloc((n + infra) * sizeof(*t));
 	_cleanup_value_ struct value *ports_config = infra ? value_new_object() : NULL;
 	_cleanup_value_ struct value *ports_host = infra ? new_host() : NULL;
-	enum engine_result r = ENGINE_OK;
 	for (size_t i = 0; i < n + infra; i++)
 		t[i].d = d;
-	for (size_t i = 0; i < n && !r; i++)
-		r = target_container(&t[infra + i], pod, &c[i], cluster, rev, ports_config, ports_host, err);
-	if (!r && infra)
+	for (size_t i = 0; i < n; i++)
+		target_container(&t[infra + i], pod, &c[i], cluster, rev, ports_config, ports_host);
+	if (infra)
 		target_infra(&t[0], pod, cluster, rev, ports_config, ports_host);
-	if (r) {
-		targets_free(t, n + infra);
-		return r;
-	}
 	*ret = t;
 	*ret_n = n + infra;
 	return ENGINE_OK;

@@ -16,7 +16,8 @@ static struct value *parse(const char *text)
 	return v;
 }
 
-/* The answer's body to query and body, both JSON; *ret_stored: what goes into the store, NULL when refused. */
+/* The answer's body to query and body, both JSON; *ret_stored: what goes into the store, NULL when refused.
+ */
 static char *answer(const char *query, const char *body, char **ret_stored)
 {
 	_cleanup_value_ struct value *q = parse(query), *b = parse(body);
@@ -38,12 +39,13 @@ static char *answer(const char *query, const char *body, char **ret_stored)
 	return str_take(&out);
 }
 
-#define REG(members) "{\"name\":\"test-server\",\"containers\":{\"reg\":{" members "}}}"
+#define REG(members)   "{\"name\":\"test-server\",\"containers\":{\"reg\":{" members "}}}"
 #define FAULT(message) "{\"errorMessage\":\"" message "\",\"statusCode\":400,\"app\":\"cluster-api\"}"
-#define OK_REG(members) \
-	"{\"success\":true,\"acceptedValues\":{\"name\":\"test-server\",\"containers\":{\"reg\":{" members "}},\"scale\":1}}"
+#define OK_REG(members)                                                                                    \
+	"{\"success\":true,\"acceptedValues\":{\"name\":\"test-server\",\"containers\":{\"reg\":{" members \
+	"}},\"scale\":1}}"
 #define NAME_RULE "`/^[a-z]{1}[a-z0-9-]{2,}$/`"
-#define A16 "aaaaaaaaaaaaaaaa"
+#define A16       "aaaaaaaaaaaaaaaa"
 
 /* clang-format off */
 static const struct {
@@ -161,10 +163,11 @@ TEST(table)
 TEST(stored)
 {
 	_cleanup_free_ char *stored = NULL;
-	_cleanup_free_ char *have = answer("{}",
-					   "{\"name\":\"test-server\",\"scale\":2,\"containers\":{\"reg\":{\"image\":\"x:1\","
-					   "\"httpPorts\":{\"80\":\"hello.localhost\"},\"env\":[\"B=2\",\"A=1\"]}}}",
-					   &stored);
+	_cleanup_free_ char *have =
+	        answer("{}",
+	               "{\"name\":\"test-server\",\"scale\":2,\"containers\":{\"reg\":{\"image\":\"x:1\","
+	               "\"httpPorts\":{\"80\":\"hello.localhost\"},\"env\":[\"B=2\",\"A=1\"]}}}",
+	               &stored);
 	CHECK_HAS(have, "\"success\":true");
 	CHECK_HAS(stored, "{\"kind\":\"microservice\",");
 	CHECK_HAS(stored, "\"name\":\"test-server\"");
@@ -204,14 +207,15 @@ TEST(long_values)
 TEST(merge)
 {
 	_cleanup_value_ struct value *q = parse("{\"password\":\"a\",\"x\":\"1\"}"), *list = parse("[1]"),
-				     *b = parse("{\"password\":\"b\"}"), *number = parse("{\"password\":7}");
+	                             *b = parse("{\"password\":\"b\"}"), *number = parse("{\"password\":7}");
 	CHECK(containeros_merge(q, list) == NULL);
 	_cleanup_value_ struct value *none = containeros_merge(q, NULL), *both = containeros_merge(q, b),
-				     *bad = containeros_merge(q, number);
+	                             *bad = containeros_merge(q, number);
 	CHECK_STR(containeros_password(none), "a");
 	CHECK_STR(containeros_password(both), "b");
 	CHECK(containeros_password(bad) == NULL);
 	_cleanup_str_ struct str out = STR_INIT;
 	containeros_print_error(403, "Wrong password", &out);
-	CHECK_STR(out.data, "{\"errorMessage\":\"Wrong password\",\"statusCode\":403,\"app\":\"cluster-api\"}");
+	CHECK_STR(out.data,
+	          "{\"errorMessage\":\"Wrong password\",\"statusCode\":403,\"app\":\"cluster-api\"}");
 }

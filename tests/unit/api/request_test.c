@@ -16,7 +16,8 @@ static struct http1_slice slice(const char *s)
 	return (struct http1_slice){s, s ? strlen(s) : 0};
 }
 
-static int parse(const char *method, const char *path, const char *query, struct request *r, struct error *err)
+static int parse(const char *method, const char *path, const char *query, struct request *r,
+                 struct error *err)
 {
 	return request_parse(slice(method), slice(path), slice(query), r, err);
 }
@@ -45,9 +46,13 @@ TEST(parse_refuses)
 	static const struct {
 		const char *path, *query, *why;
 	} rows[] = {
-		{"/a%zz", "", "path"},	     {"/a/../b", "", "path"},	   {"/%ff", "", "UTF-8"},
-		{"/", "a=%f", "bad escape"}, {"/", "%00=1", "bad escape"}, {"/", "a=%ff", "UTF-8"},
-		{"/", "a=1&a=2", "'a' is given twice"},
+	        {"/a%zz", "", "path"},
+	        {"/a/../b", "", "path"},
+	        {"/%ff", "", "UTF-8"},
+	        {"/", "a=%f", "bad escape"},
+	        {"/", "%00=1", "bad escape"},
+	        {"/", "a=%ff", "UTF-8"},
+	        {"/", "a=1&a=2", "'a' is given twice"},
 	};
 	for (size_t i = 0; i < ELEMENTS(rows); i++) {
 		struct request r;
@@ -92,17 +97,17 @@ TEST(passwords)
 	static const struct {
 		const char *field, *query, *want;
 	} rows[] = {
-		{NULL, "", NULL},
-		{NULL, "password=a%20b", "a b"},
-		{NULL, "password=", ""},
-		{"Bearer secret", "password=other", "secret"},
-		{"bearer  secret", "", "secret"},
-		{"Basic dXNlcjpwYXNz", "", "pass"},   /* user:pass */
-		{"Basic OnBhOnNz", "", "pa:ss"},      /* :pa:ss */
-		{"Basic dXNlcg==", "", ""},	      /* user */
-		{"Basic !!!", "", ""},
-		{"Digest x", "password=p", "p"},
-		{"Bearer", "", NULL},
+	        {NULL, "", NULL},
+	        {NULL, "password=a%20b", "a b"},
+	        {NULL, "password=", ""},
+	        {"Bearer secret", "password=other", "secret"},
+	        {"bearer  secret", "", "secret"},
+	        {"Basic dXNlcjpwYXNz", "", "pass"}, /* user:pass */
+	        {"Basic OnBhOnNz", "", "pa:ss"},    /* :pa:ss */
+	        {"Basic dXNlcg==", "", ""},         /* user */
+	        {"Basic !!!", "", ""},
+	        {"Digest x", "password=p", "p"},
+	        {"Bearer", "", NULL},
 	};
 	for (size_t i = 0; i < ELEMENTS(rows); i++) {
 		struct request r;
@@ -122,29 +127,32 @@ TEST(routes)
 		const char *method, *path, *pattern, *allow;
 		const char *scope, *name;
 	} rows[] = {
-		{"GET", "/", "/", "GET, HEAD", NULL, NULL},
-		{"HEAD", "/healthz", "/healthz", "GET, HEAD", NULL, NULL},
-		{"GET", "/v1/microservices", "/v1/{kind}", "GET, HEAD, POST", NULL, NULL},
-		{"POST", "/v1/microservices/p", "/v1/{kind}/{project}", "GET, HEAD, POST", "p", NULL},
-		{"PATCH", "/v1/microservices/p/web", "/v1/{kind}/{project}/{name}", "GET, HEAD, PUT, PATCH, DELETE", "p", "web"},
-		{"DELETE", "/v1/nodes/n1", "/v1/{kind}/{name}", "GET, HEAD, PUT, PATCH, DELETE", NULL, "n1"},
-		{"POST", "/v1/nodes/n1", NULL, "GET, HEAD, PUT, PATCH, DELETE", NULL, NULL},
-		{"GET", "/v1/nodes/n1/x", NULL, "", NULL, NULL},
-		{"GET", "/v1/pods/p/web-0-1", "/v1/{kind}/{project}/{name}", "GET, HEAD", "p", "web-0-1"},
-		{"PUT", "/v1/pods/p/web-0-1", NULL, "GET, HEAD", NULL, NULL},
-		{"GET", "/v1/pods/p/web-0-1/logs", "/v1/pods/{project}/{name}/logs", "GET, HEAD", "p", "web-0-1"},
-		{"GET", "/v1/revisions/p/web", "/v1/revisions/{project}/{name}", "GET, HEAD", "p", "web"},
-		{"GET", "/v1/revisions/p/web/abc", "/v1/revisions/{project}/{name}/{hash}", "GET, HEAD", "p", "web"},
-		{"PUT", "/v1/revisions/p/web", NULL, "GET, HEAD", NULL, NULL},
-		{"GET", "/v1/events", "/v1/events", "GET, HEAD", NULL, NULL},
-		{"POST", "/v1/sessions/abc", "/v1/sessions/{id}", "POST", NULL, "abc"},
-		{"GET", "/v1/sessions/abc", NULL, "POST", NULL, NULL},
-		{"GET", "/v1/sessions", NULL, "", NULL, NULL},
-		{"GET", "/v1/microservice", NULL, "POST", NULL, NULL},
-		{"BREW", "/v1/microservice", NULL, "POST", NULL, NULL},
-		{"GET", "/v1/teapots", NULL, "", NULL, NULL},
-		{"GET", "/v2/pods", NULL, "", NULL, NULL},
-		{"GET", "/v1/1/2/3/4/5/6/7/8/9", NULL, "", NULL, NULL},
+	        {"GET", "/", "/", "GET, HEAD", NULL, NULL},
+	        {"HEAD", "/healthz", "/healthz", "GET, HEAD", NULL, NULL},
+	        {"GET", "/v1/microservices", "/v1/{kind}", "GET, HEAD, POST", NULL, NULL},
+	        {"POST", "/v1/microservices/p", "/v1/{kind}/{project}", "GET, HEAD, POST", "p", NULL},
+	        {"PATCH", "/v1/microservices/p/web", "/v1/{kind}/{project}/{name}",
+	         "GET, HEAD, PUT, PATCH, DELETE", "p", "web"},
+	        {"DELETE", "/v1/nodes/n1", "/v1/{kind}/{name}", "GET, HEAD, PUT, PATCH, DELETE", NULL, "n1"},
+	        {"POST", "/v1/nodes/n1", NULL, "GET, HEAD, PUT, PATCH, DELETE", NULL, NULL},
+	        {"GET", "/v1/nodes/n1/x", NULL, "", NULL, NULL},
+	        {"GET", "/v1/pods/p/web-0-1", "/v1/{kind}/{project}/{name}", "GET, HEAD", "p", "web-0-1"},
+	        {"PUT", "/v1/pods/p/web-0-1", NULL, "GET, HEAD", NULL, NULL},
+	        {"GET", "/v1/pods/p/web-0-1/logs", "/v1/pods/{project}/{name}/logs", "GET, HEAD", "p",
+	         "web-0-1"},
+	        {"GET", "/v1/revisions/p/web", "/v1/revisions/{project}/{name}", "GET, HEAD", "p", "web"},
+	        {"GET", "/v1/revisions/p/web/abc", "/v1/revisions/{project}/{name}/{hash}", "GET, HEAD", "p",
+	         "web"},
+	        {"PUT", "/v1/revisions/p/web", NULL, "GET, HEAD", NULL, NULL},
+	        {"GET", "/v1/events", "/v1/events", "GET, HEAD", NULL, NULL},
+	        {"POST", "/v1/sessions/abc", "/v1/sessions/{id}", "POST", NULL, "abc"},
+	        {"GET", "/v1/sessions/abc", NULL, "POST", NULL, NULL},
+	        {"GET", "/v1/sessions", NULL, "", NULL, NULL},
+	        {"GET", "/v1/microservice", NULL, "POST", NULL, NULL},
+	        {"BREW", "/v1/microservice", NULL, "POST", NULL, NULL},
+	        {"GET", "/v1/teapots", NULL, "", NULL, NULL},
+	        {"GET", "/v2/pods", NULL, "", NULL, NULL},
+	        {"GET", "/v1/1/2/3/4/5/6/7/8/9", NULL, "", NULL, NULL},
 	};
 	for (size_t i = 0; i < ELEMENTS(rows); i++) {
 		struct request r;
@@ -205,9 +213,11 @@ TEST(limiter_ipv6)
 /* The pieces of a stream, however it is cut, are the frames. */
 TEST(frames)
 {
-	static const char stream[] = "\x01\x00\x00\x00\x03" "abc"
-				     "\x02\x00\x00\x00\x00"
-				     "\x03\x00\x00\x00\x02" "no";
+	static const char stream[] = "\x01\x00\x00\x00\x03"
+	                             "abc"
+	                             "\x02\x00\x00\x00\x00"
+	                             "\x03\x00\x00\x00\x02"
+	                             "no";
 	for (size_t cut = 1; cut < sizeof(stream); cut++) {
 		struct frame_reader f = {0};
 		_cleanup_str_ struct str out = STR_INIT;
@@ -232,8 +242,8 @@ TEST(frames)
 
 TEST(bad_frames)
 {
-	static const char *const heads[] = {"\x00\x00\x00\x00\x01", "\x04\x00\x00\x00\x01", "\x01\x00\x10\x00\x01",
-					    "\x01\xff\xff\xff\xff"};
+	static const char *const heads[] = {"\x00\x00\x00\x00\x01", "\x04\x00\x00\x00\x01",
+	                                    "\x01\x00\x10\x00\x01", "\x01\xff\xff\xff\xff"};
 	for (size_t i = 0; i < ELEMENTS(heads); i++) {
 		struct frame_reader f = {0};
 		struct frame_piece p;
@@ -269,24 +279,25 @@ TEST(bodies)
 		int line;
 		const char *why;
 	} rows[] = {
-		{NULL, "{}", 0, "", 0, ""},
-		{"application/json; charset=utf-8", "{\"name\":\"web\"}", 0, "", 0, ""},
-		{"application/yaml", "name: web\nproject: default\n", 0, "", 0, ""},
-		{"application/x-www-form-urlencoded", " {\"scale\":3}", 0, "", 0, ""},
-		{"image/png", "{}", 415, "", 0, "image/png"},
-		{NULL, "", 400, "", 0, "empty"},
-		{"application/yaml", " \n", 400, "", 0, "empty"},
-		{NULL, "name: web", 400, "", 0, "no JSON object"},
-		{NULL, "[1]", 400, "", 0, "no JSON object"},
-		{"application/yaml", "- 1\n", 400, "", 0, "a list"},
-		{NULL, "{\n\"a\":\n", 400, "", 3, ""},
-		{NULL, "{\"name\":\"other\"}", 400, "name", 1, "differs from the path"},
-		{NULL, "{\"project\":7}", 400, "project", 1, "differs from the path"},
-		{NULL, "{\n\"scale\":2,\n\"skale\":2}", 400, "skale", 3, "scale"},
-		{NULL, "{\"scale\":\"many\"}", 400, "scale", 1, ""},
-		{NULL, "{\"kind\":\"pod\"}", 400, "kind", 1, ""},
-		{"text/yaml", "containers:\n  app:\n    image: x\n    cpus: much\n", 400, "containers.app.cpus", 4, ""},
-		{"text/yaml", "a: &x 1\nb: *x\n", 400, "", 1, ""},
+	        {NULL, "{}", 0, "", 0, ""},
+	        {"application/json; charset=utf-8", "{\"name\":\"web\"}", 0, "", 0, ""},
+	        {"application/yaml", "name: web\nproject: default\n", 0, "", 0, ""},
+	        {"application/x-www-form-urlencoded", " {\"scale\":3}", 0, "", 0, ""},
+	        {"image/png", "{}", 415, "", 0, "image/png"},
+	        {NULL, "", 400, "", 0, "empty"},
+	        {"application/yaml", " \n", 400, "", 0, "empty"},
+	        {NULL, "name: web", 400, "", 0, "no JSON object"},
+	        {NULL, "[1]", 400, "", 0, "no JSON object"},
+	        {"application/yaml", "- 1\n", 400, "", 0, "a list"},
+	        {NULL, "{\n\"a\":\n", 400, "", 3, ""},
+	        {NULL, "{\"name\":\"other\"}", 400, "name", 1, "differs from the path"},
+	        {NULL, "{\"project\":7}", 400, "project", 1, "differs from the path"},
+	        {NULL, "{\n\"scale\":2,\n\"skale\":2}", 400, "skale", 3, "scale"},
+	        {NULL, "{\"scale\":\"many\"}", 400, "scale", 1, ""},
+	        {NULL, "{\"kind\":\"pod\"}", 400, "kind", 1, ""},
+	        {"text/yaml", "containers:\n  app:\n    image: x\n    cpus: much\n", 400,
+	         "containers.app.cpus", 4, ""},
+	        {"text/yaml", "a: &x 1\nb: *x\n", 400, "", 1, ""},
 	};
 	for (size_t i = 0; i < ELEMENTS(rows); i++) {
 		_cleanup_free_ char *below = NULL;
@@ -295,8 +306,8 @@ TEST(bodies)
 		int status = body(rows[i].type, rows[i].text, &below, &stored, &err);
 		if (status != rows[i].status || !streq(err.path, rows[i].path) || err.line != rows[i].line ||
 		    !strstr(err.text, rows[i].why))
-			test_fail(__FILE__, __LINE__, "row %zu %s: %d line %d %s: %s", i, rows[i].text, status, err.line,
-				  err.path, err.text);
+			test_fail(__FILE__, __LINE__, "row %zu %s: %d line %d %s: %s", i, rows[i].text,
+			          status, err.line, err.path, err.text);
 		if (status == 0)
 			CHECK_STR(below, "microservices/default/web");
 	}

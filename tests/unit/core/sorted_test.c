@@ -34,8 +34,7 @@ static void check_order(const struct sorted *s)
 	size_t n = 0;
 	struct sorted_place place;
 	const struct thing *t;
-	sorted_for_each(t, place, s, "")
-	{
+	sorted_for_each (t, place, s, "") {
 		CHECK(!last || strcmp(last, t->key) < 0);
 		last = t->key;
 		n++;

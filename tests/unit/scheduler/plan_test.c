@@ -15,13 +15,6 @@ static const char *pods_only(struct world *w)
 	return text;
 }
 
-static void store_revision(struct world *w, const char *hash)
-{
-	char *at = w->hashes[w->n_hashes++];
-	(void)snprintf(at, sizeof(w->hashes[0]), "%s", hash);
-	w->revisions[w->n_revisions++] = (struct revision){.hash = at, .createdAt = ++w->next_rev};
-}
-
 enum { STOP = 1, PORT = 2, TWO = 4, SMALL = 8, BAD = 16, UNSEEN = 32, DELETED = 64, NEW = 128, FULL = 256 };
 
 struct row {
@@ -44,7 +37,7 @@ static void check_row(const struct row *row)
 	w.no_spec = row->flags & UNSEEN;
 	w.deleted = row->flags & DELETED;
 	if (!(row->flags & NEW))
-		store_revision(&w, row->revision);
+		world_add_revision(&w, row->revision);
 	const char *have = pods_only(&w);
 	if (!streq(have, row->want))
 		test_fail(__FILE__, __LINE__, "%s: the plan is\n  %s\nwant\n  %s", row->what, have, row->want);

@@ -40,8 +40,8 @@ struct world {
 	struct world_pod *pods;
 	size_t n_pods, cap_pods;
 	struct revision revisions[64];
-	char hashes[64][16]; /* of every revision ever */
-	size_t n_revisions, n_hashes;
+	char hashes[64][16]; /* those of the revisions, in any order */
+	size_t n_revisions;
 	struct microservice_status *status;
 	struct endpoints *endpoints;
 	struct nodes *nodes;
@@ -290,8 +290,9 @@ static inline const char *world_plan(struct world *w)
 	for (size_t i = 0; i < w->n_pods; i++) {
 		struct world_pod *p = &w->pods[i];
 		struct node_view v = nodes_view(w->nodes, p->node);
-		pods[i] = (struct plan_pod){.name = p->name,
-					    .node = p->node,
+		/* copies: the world's own move while the plan is carried out */
+		pods[i] = (struct plan_pod){.name = arena_strdup(&w->arena, p->name),
+					    .node = arena_strdup(&w->arena, p->node),
 					    .revision = p->revision,
 					    .ordinal = p->ordinal,
 					    .create_rev = p->create_rev,
@@ -344,16 +345,27 @@ static inline void world_delete_pod(struct world *w, const char *name, const cha
 	w->n_pods--;
 }
 
+static inline void world_add_revision(struct world *w, const char *revision)
+{
+	size_t at = 0;
+	for (size_t i = 0; i < w->n_revisions; i++) {
+		CHECK(!streq(w->revisions[i].hash, revision));
+		if (w->revisions[i].hash == w->hashes[at]) { /* taken: look at the next one from the start */
+			at++;
+			i = (size_t)-1;
+		}
+	}
+	CHECK(at < ELEMENTS(w->hashes));
+	(void)snprintf(w->hashes[at], sizeof(w->hashes[0]), "%s", revision);
+	w->revisions[w->n_revisions++] = (struct revision){.hash = w->hashes[at], .createdAt = ++w->next_rev};
+}
+
 static inline void world_carry_out(struct world *w, const struct plan_action *a)
 {
 	switch (a->verb) {
-	case PLAN_REVISION_PUT: {
-		CHECK(w->n_hashes < ELEMENTS(w->hashes));
-		char *hash = w->hashes[w->n_hashes++];
-		(void)snprintf(hash, sizeof(w->hashes[0]), "%s", a->revision);
-		w->revisions[w->n_revisions++] = (struct revision){.hash = hash, .createdAt = ++w->next_rev};
+	case PLAN_REVISION_PUT:
+		world_add_revision(w, a->revision);
 		break;
-	}
 	case PLAN_REVISION_DELETE:
 		for (size_t i = 0; i < w->n_revisions; i++) {
 			if (!streq(w->revisions[i].hash, a->revision))
@@ -387,6 +399,15 @@ static inline void world_carry_out(struct world *w, const struct plan_action *a)
 		w->status = kind_free(&kind_microservice_status, w->status);
 		break;
 	}
+}
+
+/* The last plan is not carried out: what it booked is free again. */
+static inline void world_unplan(struct world *w)
+{
+	for (size_t i = 0; i < w->plan.n_actions; i++)
+		if (w->plan.actions[i].verb == PLAN_POD_CREATE)
+			nodes_unbook(w->nodes, w->plan.actions[i].node, "default/web", &w->claim);
+	w->plan.n_actions = 0;
 }
 
 /* Carries the last plan out. */
