@@ -154,8 +154,7 @@ struct registration *registration_new(struct store *s, const struct options *o,
 	r->on_done = on_done;
 	r->ctx = ctx;
 	char key[KEY_SIZE];
-	(void)snprintf(r->key, sizeof(r->key), "%s/%s", o->prefix,
-	               key_format(&kind_node, NULL, o->node, key, sizeof(key)));
+	r->key = mem_printf("%s/%s", o->prefix, key_format(&kind_node, NULL, o->node, key, sizeof(key)));
 	read_machine_id(r);
 	loop_timer_init(s->loop, &r->retry, begin, r);
 	begin(r);

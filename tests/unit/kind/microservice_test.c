@@ -350,6 +350,7 @@ TEST(what_is_refused_and_how)
 	};
 	for (size_t i = 0; i < ELEMENTS(rows); i++) {
 		const char *got = refusal(rows[i][0]);
+		const char *want = rows[i][1];
 		if (!str_after(got, want))
 			test_fail(__FILE__, __LINE__, "%s is refused with\n  %s\nwant\n  %s", rows[i][0], got,
 			          want);

@@ -48,13 +48,24 @@ static inline bool chaos_stays_up(struct world *w, int64_t ordinal)
 	return false;
 }
 
+/* The plan stops before it starts: the order says so, or a port that both want. */
+static inline bool chaos_stops_first(const struct world *w, int64_t ordinal)
+{
+	if (w->spec.update.order == ORDER_STOP_FIRST)
+		return true;
+	for (size_t i = 0; i < w->plan.n_actions; i++)
+		if (w->plan.actions[i].replaces && w->plan.actions[i].ordinal == ordinal)
+			return true;
+	return false;
+}
+
 static inline void chaos_check_delete(struct chaos *c, const struct plan_action *a)
 {
 	struct world *w = &c->w;
 	struct world_pod *p = world_pod(w, a->pod, a->node);
 	CHECK(p);
 	bool was_up = chaos_up(w, (size_t)(p - w->pods));
-	if (w->deleted || p->ordinal >= w->desired || !was_up || a->with_next)
+	if (w->deleted || p->ordinal >= w->desired || !was_up || chaos_stops_first(w, p->ordinal))
 		return;
 	if (nodes_view(w->nodes, p->node).state != PLAN_NODE_DISABLED)
 		CHECK(chaos_stays_up(w, p->ordinal));
