@@ -53,9 +53,9 @@ int body_parse(struct http1_slice type, const char *body, size_t len, struct doc
 	if (r != 0)
 		return BODY_BAD;
 	if (value_type(ret->value) != VALUE_OBJECT) {
-		document_done(ret);
 		(void)error_set(err, BODY_BAD, "", "the body is %s: an object is wanted",
 		                value_type_name(value_type(ret->value)));
+		document_done(ret);
 		return BODY_BAD;
 	}
 	return 0;

@@ -415,10 +415,15 @@ int containeros_accept(const struct value *merged, struct value **ret_accepted,
 			value_set(request, value_iter_name(it), value_ref(value_iter_value(it)));
 	if (!check_request(message, request))
 		return -EINVAL;
-	/* a request is a microservice without further fields: tug's own bounds apply as well */
+	/* with its project a request is a microservice without further fields: tug's own bounds apply as well
+	 */
+	_cleanup_value_ struct value *spec = value_new_object();
+	value_set(spec, "project", value_new_string("default"));
+	value_for_each (it, request)
+		value_set(spec, value_iter_name(it), value_ref(value_iter_value(it)));
 	struct error err = {0};
 	void *obj = NULL;
-	int r = kind_parse(&kind_microservice, request, SCHEMA_USER, &obj, &err);
+	int r = kind_parse(&kind_microservice, spec, SCHEMA_USER, &obj, &err);
 	if (r != 0) {
 		size_t len = strlen(err.text);
 		if (len && err.text[len - 1] == '.')

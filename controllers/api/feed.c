@@ -122,7 +122,8 @@ static struct entry *make_entry(struct feed *f, const char *below, const struct 
 	e->below = mem_strdup(below);
 	e->face = make_face(v);
 	e->batch = f->batch;
-	/* news is newer than all that was told, also when it was late (etcd loses events, a slow list finds them) */
+	/* news is newer than all that was told, also when it was late (etcd loses events, a slow list finds
+	 * them) */
 	e->rev = MAX(d->rev, f->flushed + 1);
 	e->batch_rev = now_rev;
 	str_printf(&e->frame, "id: %" PRId64 "\n", now_rev);

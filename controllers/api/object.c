@@ -72,9 +72,7 @@ struct value *object_value(const struct api *a, const struct kind *k, const char
 	}
 	const char *rest = below + strlen(k->key_prefix);
 	if (k->status)
-		add_other(a, v, "status", k->status, rest, defaults);
-	if (k == &kind_node)
-		add_other(a, v, "health", &kind_health, rest, defaults);
+		add_other(a, v, k->status == &kind_health ? "health" : "status", k->status, rest, defaults);
 	return v;
 }
 
@@ -85,7 +83,7 @@ const struct kind *object_shown(const char *below, char *buf)
 		return NULL;
 	const struct kind *shown = k;
 	for (const struct kind *const *o = kinds; *o; o++)
-		if ((*o)->status == k)
+		if ((*o)->status == k && k != &kind_health) /* which can be read by itself as well */
 			shown = *o;
 	int n = snprintf(buf, KEY_SIZE, "%s%s", shown->key_prefix, below + strlen(k->key_prefix));
 	return n > 0 && n < KEY_SIZE ? shown : NULL;

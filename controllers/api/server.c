@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -81,7 +82,12 @@ void call_wrong_password(struct call *c, bool was_given)
 {
 	if (was_given) {
 		limiter_failed(&c->api->limiter, c->http->peer, loop_now(c->api->loop));
-		log_event(LOG_WARN, "auth.refused", c->http->peer, "why=%s", log_quote("wrong password"));
+		/* without the port, so that repetitions fold */
+		char from[sizeof(c->http->peer)];
+		const char *colon = strrchr(c->http->peer, ':');
+		(void)snprintf(from, sizeof(from), "%.*s", colon ? (int)(colon - c->http->peer) : INT_MAX,
+		               c->http->peer);
+		log_event(LOG_WARN, "auth.refused", from, "why=%s", log_quote("wrong password"));
 	}
 	if (c->at.route && !(c->at.route->flags & ROUTE_DOOR))
 		call_error(c, 403,

@@ -43,17 +43,19 @@ static void add_put(struct build *b, const char *key, const struct kind *kind, c
 	str_clear(&b->text);
 	kind_print(kind, obj, &b->text);
 	f->thens[f->n_thens++] = (struct store_then){
-		.what = STORE_PUT,
-		.key = key,
-		.value = arena_dup(&f->arena, str_get(&b->text), b->text.len + 1),
-		.value_len = b->text.len,
+	        .what = STORE_PUT,
+	        .key = key,
+	        .value = arena_dup(&f->arena, str_get(&b->text), b->text.len + 1),
+	        .value_len = b->text.len,
 	};
 	f->bytes += strlen(key) + b->text.len + OP_BYTES;
 }
 
-/* --- values ------------------------------------------------------------------------------------------------------- */
+/* --- values
+ * ------------------------------------------------------------------------------------------------------- */
 
-/* The pod of this microservice without name and node: its containers, whose domains are the ingress's business. */
+/* The pod of this microservice without name and node: its containers, whose domains are the ingress's
+ * business. */
 static struct pod *template_new(const struct plan_in *in)
 {
 	struct microservice *m = kind_copy(&kind_microservice, in->spec);
@@ -96,11 +98,11 @@ static void add_pod(struct build *b, const struct plan_action *a)
 static void add_revision(struct build *b, const char *key)
 {
 	const struct revision r = {
-		.project = arena_strdup(&b->f->arena, b->in->project),
-		.name = arena_strdup(&b->f->arena, b->in->name),
-		.hash = arena_strdup(&b->f->arena, b->in->revision),
-		.createdAt = b->in->wall_ms,
-		.spec = *b->in->spec, /* borrowed for printing */
+	        .project = arena_strdup(&b->f->arena, b->in->project),
+	        .name = arena_strdup(&b->f->arena, b->in->name),
+	        .hash = arena_strdup(&b->f->arena, b->in->revision),
+	        .createdAt = b->in->wall_ms,
+	        .spec = *b->in->spec, /* borrowed for printing */
 	};
 	add_if(b->f, STORE_IF_MOD_REV, key, 0);
 	add_put(b, key, &kind_revision, &r);
@@ -114,7 +116,8 @@ static int64_t pod_mod_rev(const struct build *b, const struct plan_pod *p)
 	return pod->entry->mod_rev;
 }
 
-/* --- actions ------------------------------------------------------------------------------------------------------ */
+/* --- actions
+ * ------------------------------------------------------------------------------------------------------ */
 
 static void add_action(struct build *b, const struct plan_action *a)
 {
@@ -143,8 +146,8 @@ static void add_action(struct build *b, const struct plan_action *a)
 		f->deleted++;
 		break;
 	case PLAN_ENDPOINTS_PUT:
-		add_put(b, full_key(b, kind_endpoints.key_prefix, b->in->project, b->in->name), &kind_endpoints,
-		        b->plan->endpoints);
+		add_put(b, full_key(b, kind_endpoints.key_prefix, b->in->project, b->in->name),
+		        &kind_endpoints, b->plan->endpoints);
 		f->endpoints = true;
 		break;
 	case PLAN_ENDPOINTS_DELETE:
@@ -179,7 +182,8 @@ static bool add_chain(struct build *b, size_t from, size_t end)
 		return false;
 	for (size_t i = from; i < end; i++)
 		add_action(b, &b->plan->actions[i]);
-	bool first = before.pods == 0 && !before.endpoints && thens <= 1; /* at least one, whatever its size */
+	bool first =
+	        before.pods == 0 && !before.endpoints && thens <= 1; /* at least one, whatever its size */
 	if (f->bytes <= LIMIT_TXN_BYTES - TXN_BYTES || first)
 		return true;
 	/* the arena keeps what was printed until the flight ends: at most one chain */
@@ -220,7 +224,8 @@ static void add_fences(struct build *b, struct store_if fence)
 	add_if(f, fence.what, arena_strdup(&f->arena, fence.key), fence.rev);
 	add_if(f, STORE_IF_MOD_REV, full_key(b, kind_microservice.key_prefix, b->in->project, b->in->name),
 	       b->s->entry ? b->s->entry->mod_rev : 0);
-	add_if(f, STORE_IF_MOD_REV, full_key(b, kind_microservice_status.key_prefix, b->in->project, b->in->name),
+	add_if(f, STORE_IF_MOD_REV,
+	       full_key(b, kind_microservice_status.key_prefix, b->in->project, b->in->name),
 	       b->s->status ? b->s->status->mod_rev : 0);
 }
 
@@ -231,15 +236,16 @@ static void keep_events(struct build *b)
 	for (size_t i = 0; i < b->plan->n_events; i++) {
 		const struct plan_event *e = &b->plan->events[i];
 		f->events[f->n_events++] = (struct plan_event){
-			.warning = e->warning,
-			.reason = arena_strdup(&f->arena, e->reason),
-			.message = arena_strdup(&f->arena, e->message),
+		        .warning = e->warning,
+		        .reason = arena_strdup(&f->arena, e->reason),
+		        .message = arena_strdup(&f->arena, e->message),
 		};
 	}
 }
 
-struct flight *flight_new(struct services *all, struct service *s, const struct plan_in *in, const struct plan *plan,
-                          const struct claim *claim, const char *root, struct store_if fence)
+struct flight *flight_new(struct services *all, struct service *s, const struct plan_in *in,
+                          const struct plan *plan, const struct claim *claim, const char *root,
+                          struct store_if fence)
 {
 	if (plan->n_actions == 0)
 		return NULL;
@@ -247,8 +253,7 @@ struct flight *flight_new(struct services *all, struct service *s, const struct 
 	f->service = s;
 	f->ifs = ARENA_ARRAY(&f->arena, struct store_if, LIMIT_TXN_OPS + 4);
 	f->thens = ARENA_ARRAY(&f->arena, struct store_then, LIMIT_TXN_OPS + 1);
-	struct build b = {
-		.f = f, .all = all, .s = s, .in = in, .plan = plan, .claim = claim, .root = root};
+	struct build b = {.f = f, .all = all, .s = s, .in = in, .plan = plan, .claim = claim, .root = root};
 	add_fences(&b, fence);
 	for (size_t i = 0; i < plan->n_actions; i++)
 		if (is_status(&plan->actions[i]))

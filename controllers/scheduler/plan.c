@@ -264,7 +264,8 @@ static void tidy(struct turn *t, struct group *g)
 	g->seat = find_seat(t, g);
 	g->seat_up = g->seat && plan_pod_up(t->in, g->seat);
 	for (size_t i = g->first; i < g->end && !g->keeper; i++)
-		if (!current(t, &t->in->pods[i]) && stays(&t->in->pods[i]) && plan_pod_up(t->in, &t->in->pods[i]))
+		if (!current(t, &t->in->pods[i]) && stays(&t->in->pods[i]) &&
+		    plan_pod_up(t->in, &t->in->pods[i]))
 			g->keeper = &t->in->pods[i];
 	for (size_t i = g->first; i < g->end; i++) {
 		const struct plan_pod *p = &t->in->pods[i];

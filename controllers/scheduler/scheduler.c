@@ -1,6 +1,6 @@
 /*
- * The shell around the plan: change -> key in the queue; in its turn gather, plan, one transaction; its outcome is a
- * key in the queue again. Nothing is decided here, and nothing is done inside an event callback.
+ * The shell around the plan: change -> key in the queue; in its turn gather, plan, one transaction; its
+ * outcome is a key in the queue again. Nothing is decided here, and nothing is done inside an event callback.
  */
 #include "controllers/scheduler/scheduler.h"
 
@@ -18,9 +18,9 @@
 
 enum {
 	LEASE_MS = 4000,
-	PER_TURN = 16,	 /* services in one round of the loop */
-	BATCH = 90,	 /* pods in one transaction: with revision, endpoints and status below LIMIT_TXN_OPS */
-	CALM_PODS = 500, /* from here on a service's changes of pod statuses are gathered ... */
+	PER_TURN = 16, /* services in one round of the loop */
+	BATCH = 90,    /* pods in one transaction: with revision, endpoints and status below LIMIT_TXN_OPS */
+	CALM_PODS = 500,    /* from here on a service's changes of pod statuses are gathered ... */
 	CALM_DIVISOR = 100, /* ... for as many ms as it has pods, divided by this */
 };
 
@@ -47,7 +47,8 @@ struct wanted {
 	struct claim claim;
 };
 
-/* --- gather ------------------------------------------------------------------------------------------------------- */
+/* --- gather
+ * ------------------------------------------------------------------------------------------------------- */
 
 static const struct microservice *last_good(const struct service *s, const char *hash)
 {
@@ -88,23 +89,25 @@ static const struct plan_pod *gather_pods(struct scheduler *t, const struct serv
 		const struct pod *pod = p->entry->obj;
 		const struct node_view node = nodes_view(t->services.nodes, pod->node);
 		pods[i] = (struct plan_pod){
-			.name = pod->name,
-			.node = pod->node,
-			.revision = pod->revision,
-			.ordinal = pod->ordinal,
-			.create_rev = p->entry->create_rev,
-			.node_state = node.state,
-			.node_since_ms = node.since_ms,
-			.host_address = node.address,
-			.status = p->status ? p->status->obj : NULL,
+		        .name = pod->name,
+		        .node = pod->node,
+		        .revision = pod->revision,
+		        .ordinal = pod->ordinal,
+		        .create_rev = p->entry->create_rev,
+		        .node_state = node.state,
+		        .node_since_ms = node.since_ms,
+		        .host_address = node.address,
+		        .status = p->status ? p->status->obj : NULL,
 		};
 	}
 	return pods;
 }
 
-static const struct revision *const *gather_revisions(struct scheduler *t, const struct service *s, size_t *ret_n)
+static const struct revision *const *gather_revisions(struct scheduler *t, const struct service *s,
+                                                      size_t *ret_n)
 {
-	const struct revision **revisions = ARENA_ARRAY(&t->arena, const struct revision *, s->n_revisions + 1);
+	const struct revision **revisions =
+	        ARENA_ARRAY(&t->arena, const struct revision *, s->n_revisions + 1);
 	*ret_n = 0;
 	for (size_t i = 0; i < s->n_revisions; i++)
 		if (s->revisions[i]->obj)
@@ -139,7 +142,8 @@ static const char *ask_why(void *ctx)
 	return pick_why(&a->pick);
 }
 
-/* --- execute and record ------------------------------------------------------------------------------------------- */
+/* --- execute and record
+ * ------------------------------------------------------------------------------------------- */
 
 static void feed(struct scheduler *t, const char *key, int64_t now_ms);
 
@@ -151,12 +155,13 @@ static void tell(struct scheduler *t, const struct flight *f)
 	if (f->created == 1)
 		events_add(t->events, false, object, "Scheduled", "%s", f->first);
 	else if (f->created > 1)
-		events_add(t->events, false, object, "Scheduled", "%zu pods, the first %s", f->created, f->first);
+		events_add(t->events, false, object, "Scheduled", "%zu pods, the first %s", f->created,
+		           f->first);
 	for (size_t i = 0; i < f->n_events; i++)
 		events_add(t->events, f->events[i].warning, object, f->events[i].reason, "%s",
 		           f->events[i].message);
-	log_event(LOG_INFO, "service.written", s->key, "created=%zu deleted=%zu pods=%zu", f->created, f->deleted,
-	          s->n_pods);
+	log_event(LOG_INFO, "service.written", s->key, "created=%zu deleted=%zu pods=%zu", f->created,
+	          f->deleted, s->n_pods);
 }
 
 /* What we wrote is part of what we know before the watch says so. */
@@ -166,7 +171,8 @@ static void record(struct scheduler *t, const struct flight *f, int64_t rev)
 	int64_t now_ms = loop_now(t->loop);
 	for (size_t i = 0; i < f->n_thens; i++) {
 		const struct store_then *w = &f->thens[i];
-		mirror_wrote(t->mirror, w->key + skip, w->what == STORE_PUT ? w->value : NULL, w->value_len, rev);
+		mirror_wrote(t->mirror, w->key + skip, w->what == STORE_PUT ? w->value : NULL, w->value_len,
+		             rev);
 		feed(t, w->key + skip, now_ms);
 	}
 	if (f->status)
@@ -180,7 +186,7 @@ static void retry_unplaced(struct scheduler *t)
 	if (!t->services.room)
 		return;
 	t->services.room = false;
-	list_for_each(node, &t->services.unplaced)
+	list_for_each (node, &t->services.unplaced)
 		queue_add(t->queue, list_entry(node, struct service, unplaced)->key);
 }
 
@@ -224,10 +230,10 @@ static void submit(struct scheduler *t, struct flight *f)
 static void log_plan(const struct service *s, const struct plan *plan)
 {
 	static const char *const verbs[] = {
-		[PLAN_REVISION_PUT] = "revision.put",	[PLAN_REVISION_DELETE] = "revision.delete",
-		[PLAN_POD_CREATE] = "pod.create",	[PLAN_POD_DELETE] = "pod.delete",
-		[PLAN_ENDPOINTS_PUT] = "endpoints.put", [PLAN_ENDPOINTS_DELETE] = "endpoints.delete",
-		[PLAN_STATUS_PUT] = "status.put",	[PLAN_STATUS_DELETE] = "status.delete",
+	        [PLAN_REVISION_PUT] = "revision.put",   [PLAN_REVISION_DELETE] = "revision.delete",
+	        [PLAN_POD_CREATE] = "pod.create",       [PLAN_POD_DELETE] = "pod.delete",
+	        [PLAN_ENDPOINTS_PUT] = "endpoints.put", [PLAN_ENDPOINTS_DELETE] = "endpoints.delete",
+	        [PLAN_STATUS_PUT] = "status.put",       [PLAN_STATUS_DELETE] = "status.delete",
 	};
 	if (!log_enabled(LOG_DEBUG))
 		return;
@@ -238,7 +244,8 @@ static void log_plan(const struct service *s, const struct plan *plan)
 	}
 }
 
-/* --- one turn of one service ---------------------------------------------------------------------------------------- */
+/* --- one turn of one service
+ * ---------------------------------------------------------------------------------------- */
 
 static void note_unplaced(struct scheduler *t, struct service *s, bool unplaced)
 {
@@ -256,34 +263,34 @@ static void turn(struct scheduler *t, struct service *s)
 	pick_init(&asking.pick, t->services.nodes, &t->arena, s->key, &w.claim,
 	          w.spec ? &w.spec->placement : &anywhere);
 	const struct plan_nodes nodes = {
-		.ctx = &asking, .pick = ask_node, .pick_in_place = ask_in_place, .why = ask_why};
+	        .ctx = &asking, .pick = ask_node, .pick_in_place = ask_in_place, .why = ask_why};
 	struct plan_in in = {
-		.project = s->project,
-		.name = s->name,
-		.mod_rev = s->entry ? s->entry->mod_rev : 0,
-		.deleted = !s->entry,
-		.spec = w.spec,
-		.invalid = w.invalid,
-		.revision = w.revision,
-		.desired = w.desired,
-		.fixed_ports = w.claim.n_ports > 0,
-		.pods = gather_pods(t, s),
-		.n_pods = s->n_pods,
-		.endpoints = s->endpoints ? s->endpoints->obj : NULL,
-		.status = s->status ? s->status->obj : NULL,
-		.status_ms = s->status_ms,
-		.endpoints_ms = s->endpoints_ms,
-		.now_ms = loop_now(t->loop),
-		.wall_ms = clock_wall_ms(),
-		.max_pods = BATCH,
-		.nodes = &nodes,
+	        .project = s->project,
+	        .name = s->name,
+	        .mod_rev = s->entry ? s->entry->mod_rev : 0,
+	        .deleted = !s->entry,
+	        .spec = w.spec,
+	        .invalid = w.invalid,
+	        .revision = w.revision,
+	        .desired = w.desired,
+	        .fixed_ports = w.claim.n_ports > 0,
+	        .pods = gather_pods(t, s),
+	        .n_pods = s->n_pods,
+	        .endpoints = s->endpoints ? s->endpoints->obj : NULL,
+	        .status = s->status ? s->status->obj : NULL,
+	        .status_ms = s->status_ms,
+	        .endpoints_ms = s->endpoints_ms,
+	        .now_ms = loop_now(t->loop),
+	        .wall_ms = clock_wall_ms(),
+	        .max_pods = BATCH,
+	        .nodes = &nodes,
 	};
 	in.revisions = gather_revisions(t, s, &in.n_revisions);
 	struct plan plan;
 	plan_service(&in, &t->arena, &plan);
 	log_plan(s, &plan);
 	struct flight *f =
-		flight_new(&t->services, s, &in, &plan, &w.claim, t->root, leader_fence(t->leader));
+	        flight_new(&t->services, s, &in, &plan, &w.claim, t->root, leader_fence(t->leader));
 	note_unplaced(t, s, plan.unplaced > 0);
 	queue_at(t->queue, s->key, plan.wake_at_ms);
 	if (f)
@@ -306,7 +313,8 @@ static enum queue_result handle(void *ctx, const char *key)
 	return QUEUE_DONE;
 }
 
-/* --- what changes --------------------------------------------------------------------------------------------------- */
+/* --- what changes
+ * --------------------------------------------------------------------------------------------------- */
 
 static void on_touch(void *ctx, struct service *s, bool status_only)
 {
@@ -357,7 +365,7 @@ static void feed_listed(void *ctx, const struct mirror_entry *e)
 
 static void add_all(struct scheduler *t)
 {
-	map_for_each(e, &t->services.by_key)
+	map_for_each (e, &t->services.by_key)
 		queue_add(t->queue, e->key);
 }
 
@@ -389,7 +397,8 @@ static void on_identity(void *ctx, struct store_identity was, struct store_ident
 	feed_all(t);
 }
 
-/* --- leadership ----------------------------------------------------------------------------------------------------- */
+/* --- leadership
+ * ----------------------------------------------------------------------------------------------------- */
 
 static void on_elected(void *ctx)
 {
@@ -409,7 +418,7 @@ static void on_deposed(void *ctx)
 }
 
 static const struct mirror_callbacks mirror_callbacks = {
-	.on_change = on_change, .on_synced = on_synced, .on_identity = on_identity};
+        .on_change = on_change, .on_synced = on_synced, .on_identity = on_identity};
 static const struct leader_callbacks leader_callbacks = {.on_elected = on_elected, .on_deposed = on_deposed};
 
 struct scheduler *scheduler_new(const struct scheduler_config *config)
@@ -432,7 +441,7 @@ struct scheduler *scheduler_new(const struct scheduler_config *config)
 
 static void cancel_flights(struct scheduler *t)
 {
-	map_for_each(e, &t->services.by_key) {
+	map_for_each (e, &t->services.by_key) {
 		struct service *s = e->value;
 		if (!s->flight)
 			continue;
@@ -465,12 +474,12 @@ static void on_ready(void *ctx)
 int scheduler_run(struct role *r)
 {
 	const struct scheduler_config config = {
-		.loop = r->loop,
-		.store = r->store,
-		.root = r->options.prefix,
-		.node = r->options.node,
-		.on_ready = on_ready,
-		.ctx = r,
+	        .loop = r->loop,
+	        .store = r->store,
+	        .root = r->options.prefix,
+	        .node = r->options.node,
+	        .on_ready = on_ready,
+	        .ctx = r,
 	};
 	struct scheduler *s = scheduler_new(&config);
 	int status = role_run(r);

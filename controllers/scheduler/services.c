@@ -5,10 +5,13 @@
 #include "core/mem.h"
 
 /* Pods after what they need: a pod looks its service and its node up. */
-const char *const services_prefixes[] = {"nodes/",     "health/", "microservices/", "status/microservices/",
-                                         "endpoints/", "revisions/", "pods/",	    "status/pods/", NULL};
+const char *const services_prefixes[] = {
+        "nodes/",     "health/",    "microservices/", "status/microservices/",
+        "endpoints/", "revisions/", "pods/",          "status/pods/",
+        NULL};
 
-void services_init(struct services *s, void (*on_touch)(void *ctx, struct service *s, bool status_only), void *ctx)
+void services_init(struct services *s, void (*on_touch)(void *ctx, struct service *s, bool status_only),
+                   void *ctx)
 {
 	*s = (struct services){.nodes = nodes_new(), .on_touch = on_touch, .ctx = ctx};
 	list_init(&s->unplaced);
@@ -78,14 +81,16 @@ void services_done(struct services *s)
 
 bool services_forget(struct services *all, struct service *s)
 {
-	if (s->entry || s->status || s->endpoints || s->n_revisions || s->n_pods || s->n_reserved || s->flight)
+	if (s->entry || s->status || s->endpoints || s->n_revisions || s->n_pods || s->n_reserved ||
+	    s->flight)
 		return false;
 	(void)map_remove(&all->by_key, s->key);
 	service_free(s);
 	return true;
 }
 
-/* --- reservations ------------------------------------------------------------------------------------------------- */
+/* --- reservations
+ * ------------------------------------------------------------------------------------------------- */
 
 static struct claim claim_copy(const struct claim *c)
 {
@@ -115,7 +120,9 @@ void service_unreserve(struct services *all, struct service *s)
 	s->n_reserved = s->cap_reserved = 0;
 }
 
-/* --- pods --------------------------------------------------------------------------------------------------------- */
+/* --- pods
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static const struct pod *pod_of(const struct service_pod *p)
 {
@@ -212,7 +219,8 @@ static void feed_pod_status(struct services *all, const char *key, struct mirror
 	all->on_touch(all->ctx, p->service, true);
 }
 
-/* --- what belongs to a service ------------------------------------------------------------------------------------- */
+/* --- what belongs to a service
+ * ------------------------------------------------------------------------------------- */
 
 static void feed_single(struct services *all, const char *key, struct mirror_entry *now, size_t member)
 {
@@ -252,15 +260,16 @@ static void feed_revision(struct services *all, const char *key, struct mirror_e
 	if (now) {
 		if (s->n_revisions == s->cap_revisions) {
 			s->cap_revisions = s->cap_revisions ? 2 * s->cap_revisions : 4;
-			s->revisions =
-				mem_realloc_array(s->revisions, s->cap_revisions, sizeof(struct mirror_entry *));
+			s->revisions = mem_realloc_array(s->revisions, s->cap_revisions,
+			                                 sizeof(struct mirror_entry *));
 		}
 		s->revisions[s->n_revisions++] = mirror_entry_ref(now);
 	}
 	all->on_touch(all->ctx, s, false);
 }
 
-/* --- nodes -------------------------------------------------------------------------------------------------------- */
+/* --- nodes
+ * -------------------------------------------------------------------------------------------------------- */
 
 static void touch_by_key(void *ctx, const char *service)
 {
@@ -280,7 +289,8 @@ static bool feed_node(struct services *all, const char *name, const struct mirro
 	else
 		nodes_set_spec(all->nodes, name, now ? now->obj : NULL);
 	const struct node_view view = nodes_view(all->nodes, name);
-	bool lost = view.state == PLAN_NODE_LOST && was.state != PLAN_NODE_LOST && was.state != PLAN_NODE_GONE;
+	bool lost =
+	        view.state == PLAN_NODE_LOST && was.state != PLAN_NODE_LOST && was.state != PLAN_NODE_GONE;
 	/* a health figure that moved makes no pod fit; anything else may */
 	all->room |= !health || was.state != view.state;
 	if (was.state != view.state || was.since_ms != view.since_ms || !str_equal(was.address, view.address))

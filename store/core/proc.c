@@ -69,7 +69,8 @@ int proc_spawn(const struct proc_spec *spec, pid_t *ret_pid)
 	int r = 0;
 	ssize_t n;
 	do
-		n = read(report[0], &r, sizeof(r)); /* ends at once: by the exec, or with the reason why not */
+		n = read(report[0], &r,
+		         sizeof(r)); /* ends at once: by the exec, or with the reason why not */
 	while (n < 0 && errno == EINTR);
 	(void)close(report[0]);
 	if (n == sizeof(r)) {
@@ -97,7 +98,7 @@ const char *proc_describe(int wait_status, char *buf, size_t size)
 {
 	if (WIFSIGNALED(wait_status))
 		(void)snprintf(buf, size, "was killed by signal %d (%s)", WTERMSIG(wait_status),
-			       strsignal(WTERMSIG(wait_status)));
+		               strsignal(WTERMSIG(wait_status)));
 	else
 		(void)snprintf(buf, size, "exited with status %d", WEXITSTATUS(wait_status));
 	return buf;

@@ -1,7 +1,7 @@
 /*
- * What the HTTP server costs: CPU per request and per handshake, memory per idle event stream, the time of one event to
- * many watchers. The server runs in this process, the load comes from a forked child, so that the figures are the
- * server's own. Prints NAME<TAB>VALUE<TAB>UNIT lines.
+ * What the HTTP server costs: CPU per request and per handshake, memory per idle event stream, the time of
+ * one event to many watchers. The server runs in this process, the load comes from a forked child, so that
+ * the figures are the server's own. Prints NAME<TAB>VALUE<TAB>UNIT lines.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +23,8 @@
 
 enum { REQUESTS = 100000, CLIENTS = 50, HANDSHAKES = 2000, PLAIN_STREAMS = 5000, TLS_STREAMS = 1000 };
 
-/* --- the server ------------------------------------------------------------------------------------------------------ */
+/* --- the server
+ * ------------------------------------------------------------------------------------------------------ */
 
 struct server {
 	struct loop *loop;
@@ -61,7 +62,8 @@ static double cpu_us(void)
 {
 	struct rusage u;
 	(void)getrusage(RUSAGE_SELF, &u);
-	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e6 + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e6 +
+	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
 }
 
 static int64_t now_us(void)
@@ -90,7 +92,8 @@ static void on_child(void *ctx, unsigned events _unused_)
 	s->done = true;
 }
 
-/* --- the load -------------------------------------------------------------------------------------------------------- */
+/* --- the load
+ * -------------------------------------------------------------------------------------------------------- */
 
 struct client {
 	int fd;
@@ -136,7 +139,8 @@ static void client_close(struct client *c)
 
 static void client_send(struct client *c, const char *text)
 {
-	ssize_t n = c->tls ? tls_write(c->tls, text, strlen(text)) : send(c->fd, text, strlen(text), MSG_NOSIGNAL);
+	ssize_t n = c->tls ? tls_write(c->tls, text, strlen(text))
+	                   : send(c->fd, text, strlen(text), MSG_NOSIGNAL);
 	CHECK_INT(n, strlen(text));
 	c->got = 0;
 }
@@ -205,7 +209,9 @@ static void run_handshakes(struct load *l, unsigned handshakes)
 	}
 }
 
-/* --- both ------------------------------------------------------------------------------------------------------------- */
+/* --- both
+ * -------------------------------------------------------------------------------------------------------------
+ */
 
 /* Forks the load, serves until it is done, and returns the CPU time that the server took. */
 static double serve(struct server *s, struct load *l, void (*run)(struct load *, unsigned), unsigned count)
@@ -291,12 +297,14 @@ static void bench_streams(struct server *s, struct load *l, unsigned count, cons
 	CHECK_INT(s->n_streams, count);
 	char c;
 	CHECK(read(ready[0], &c, 1) == 1);
-	/* the child shares our pages copy-on-write, which would halve what we count: both sides of it are summed */
+	/* the child shares our pages copy-on-write, which would halve what we count: both sides of it are
+	 * summed */
 	long after = pss_kib();
 	printf("httpd.idle_stream.%s\t%.2f\tKB\n", kind, (double)(after - before) * 1.024 / count);
 
-	static const char event[] = "id: 4711\nevent: put\ndata: {\"kind\":\"pod\",\"name\":\"web-0-1a2b3c\",\"status\":"
-				    "{\"phase\":\"running\",\"ready\":true}}\n\n";
+	static const char event[] =
+	        "id: 4711\nevent: put\ndata: {\"kind\":\"pod\",\"name\":\"web-0-1a2b3c\",\"status\":"
+	        "{\"phase\":\"running\",\"ready\":true}}\n\n";
 	s->done = false;
 	double cpu = cpu_us();
 	int64_t start = now_us(), end;
@@ -339,12 +347,13 @@ int main(void)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 
 	char post[1000];
-	(void)snprintf(post, sizeof(post),
-		       "POST /v1/microservice?password=dev HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nUser-Agent: bench\r\n"
-		       "Content-Type: application/json\r\nContent-Length: 300\r\n\r\n%0300d",
-		       0);
+	(void)snprintf(
+	        post, sizeof(post),
+	        "POST /v1/microservice?password=dev HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nUser-Agent: bench\r\n"
+	        "Content-Type: application/json\r\nContent-Length: 300\r\n\r\n%0300d",
+	        0);
 	static const char get[] = "GET /v1/microservices/default/web HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n"
-				  "User-Agent: bench\r\nAccept: */*\r\n\r\n";
+	                          "User-Agent: bench\r\nAccept: */*\r\n\r\n";
 	static const char events[] = "GET /events HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n\r\n";
 
 	(void)server_new(NULL, &handler, &s);
@@ -364,7 +373,8 @@ int main(void)
 	CHECK(tls_client_new(certs_cert("ca"), NULL, NULL, NULL, false, &l.tls, NULL) == 0);
 	l.request = get;
 	printf("httpd.get.tls\t%.2f\tus CPU\n", serve(&s, &l, run_requests, REQUESTS) / REQUESTS);
-	printf("httpd.handshake\t%.3f\tms CPU\n", serve(&s, &l, run_handshakes, HANDSHAKES) / HANDSHAKES / 1000.);
+	printf("httpd.handshake\t%.3f\tms CPU\n",
+	       serve(&s, &l, run_handshakes, HANDSHAKES) / HANDSHAKES / 1000.);
 	l.request = events;
 	bench_streams(&s, &l, TLS_STREAMS, "tls");
 	l.tls = tls_context_unref(l.tls);

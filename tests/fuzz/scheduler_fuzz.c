@@ -1,6 +1,6 @@
 /*
- * The scheduler's plan under any sequence of events: deterministic, within its bounds, and at rest as wanted once
- * everything is well. The checks are those of the property test.
+ * The scheduler's plan under any sequence of events: deterministic, within its bounds, and at rest as wanted
+ * once everything is well. The checks are those of the property test.
  */
 #include <stdarg.h>
 

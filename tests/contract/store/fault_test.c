@@ -8,7 +8,9 @@ static struct store *open_url(struct loop *l, const char *endpoints)
 {
 	struct store *s;
 	struct error err;
-	CHECK_INT(etcd_open(l, &(struct etcd_config){.endpoints = endpoints, .dial_timeout_ms = 400}, &s, &err), 0);
+	CHECK_INT(
+	        etcd_open(l, &(struct etcd_config){.endpoints = endpoints, .dial_timeout_ms = 400}, &s, &err),
+	        0);
 	return s;
 }
 
@@ -37,7 +39,8 @@ static void world_end(struct world *w)
 	etcd_server_free(w->server);
 }
 
-/* --- killed under writes ---------------------------------------------------------------------------------------- */
+/* --- killed under writes
+ * ---------------------------------------------------------------------------------------- */
 
 /* Writes one key after the other without end; what may or may not have been written does not matter to it. */
 struct writer {
@@ -111,14 +114,17 @@ TEST(killed_and_restarted_under_writes_loses_and_doubles_nothing)
 	world_end(&w);
 }
 
-/* --- outcomes that are not known -------------------------------------------------------------------------------- */
+/* --- outcomes that are not known
+ * -------------------------------------------------------------------------------- */
 
-static void begin_put(struct store *s, struct drive_done *d, const char *key, bool retry_safe, int64_t timeout_ms)
+static void begin_put(struct store *s, struct drive_done *d, const char *key, bool retry_safe,
+                      int64_t timeout_ms)
 {
 	*d = (struct drive_done){0};
 	struct store_if absent = {STORE_IF_CREATE_REV, key, 0};
 	struct store_then then = {.what = STORE_PUT, .key = key, .value = "x", .value_len = 1};
-	(void)store_txn(s, &(struct store_txn){&absent, 1, &then, 1, retry_safe, timeout_ms}, drive_on_txn, d);
+	(void)store_txn(s, &(struct store_txn){&absent, 1, &then, 1, retry_safe, timeout_ms}, drive_on_txn,
+	                d);
 }
 
 static bool is_there(struct store *s, const char *key)
@@ -228,7 +234,8 @@ TEST(a_server_killed_in_mid_write_leaves_it_unknown)
 	world_end(&w);
 }
 
-/* --- other histories -------------------------------------------------------------------------------------------- */
+/* --- other histories
+ * -------------------------------------------------------------------------------------------- */
 
 TEST(a_large_gap_lists_again)
 {
@@ -319,7 +326,8 @@ TEST(an_empty_etcd_in_its_place_lists_again_with_its_identity)
 	drive_put(w.store, "/a", "new");
 	drive_watch_end(&watch, w.store);
 	struct drive_done d;
-	CHECK_INT(drive_range(w.store, &(struct store_range_request){.key = "/", .prefix = true}, &d), STORE_OK);
+	CHECK_INT(drive_range(w.store, &(struct store_range_request){.key = "/", .prefix = true}, &d),
+	          STORE_OK);
 	CHECK_HAS(str_get(&d.text), "/a=new");
 	drive_watch_begin(&watch, w.store, "/a", true, d.identity.revision + 1);
 	str_done(&d.text);
@@ -359,7 +367,8 @@ TEST(a_restored_backup_lists_again)
 	world_end(&w);
 }
 
-/* --- endpoints -------------------------------------------------------------------------------------------------- */
+/* --- endpoints
+ * -------------------------------------------------------------------------------------------------- */
 
 TEST(a_dead_endpoint_among_two_costs_nothing)
 {
@@ -436,12 +445,12 @@ TEST(bad_configurations_are_refused)
 		struct etcd_config cfg;
 		const char *want;
 	} rows[] = {
-		{{.endpoints = NULL}, "no endpoint"},
-		{{.endpoints = ","}, "no endpoint"},
-		{{.endpoints = "etcd.example.org:2379"}, "IP address"},
-		{{.endpoints = "http://127.0.0.1:x"}, "not an address"},
-		{{.endpoints = "https://127.0.0.1:1", .ca_file = "/nonexistent"}, "/nonexistent"},
-		{{.endpoints = "https://127.0.0.1:1", .cert_file = "/nonexistent"}, "both or neither"},
+	        {{.endpoints = NULL}, "no endpoint"},
+	        {{.endpoints = ","}, "no endpoint"},
+	        {{.endpoints = "etcd.example.org:2379"}, "IP address"},
+	        {{.endpoints = "http://127.0.0.1:x"}, "not an address"},
+	        {{.endpoints = "https://127.0.0.1:1", .ca_file = "/nonexistent"}, "/nonexistent"},
+	        {{.endpoints = "https://127.0.0.1:1", .cert_file = "/nonexistent"}, "both or neither"},
 	};
 	for (size_t i = 0; i < ELEMENTS(rows); i++) {
 		CHECK_INT(etcd_open(l, &rows[i].cfg, &s, &err), -EINVAL);

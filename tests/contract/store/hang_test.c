@@ -1,4 +1,5 @@
-/* An etcd that is stopped for half a minute (SIGSTOP): everything is noticed in its time, and everything goes on. */
+/* An etcd that is stopped for half a minute (SIGSTOP): everything is noticed in its time, and everything goes
+ * on. */
 #include "etcd/etcd.h"
 #include "lib/etcd.h"
 #include "lib/store_drive.h"
@@ -22,8 +23,10 @@ TEST(half_a_minute_of_silence)
 {
 	struct etcd_server *server = etcd_server_start(NULL);
 	struct loop *l = loop_new();
-	/* one that only watches has nothing but PINGs to find out with; the other has a lease to lose and calls to make */
-	struct store *quiet = open_url(l, etcd_server_url(server)), *busy = open_url(l, etcd_server_url(server));
+	/* one that only watches has nothing but PINGs to find out with; the other has a lease to lose and
+	 * calls to make */
+	struct store *quiet = open_url(l, etcd_server_url(server)),
+	             *busy = open_url(l, etcd_server_url(server));
 	int64_t rev = drive_put(busy, "/a", "1");
 	struct drive_watch watch;
 	struct drive_lease lease;

@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "etcd/etcd.h"
 #include "lib/etcd.h"
 #include "lib/store_drive.h"
@@ -52,9 +53,9 @@ TEST(idle_processes_sleep)
 		bool watch, lease;
 		unsigned most;
 	} rows[] = {
-		{false, false, 0},
-		{true, false, 3}, /* a PING after 10 s and its answer; the settling of the first seconds */
-		{true, true, 12}, /* two for each keep-alive, every 2.4 s: under one a second, and no PING */
+	        {false, false, 0},
+	        {true, false, 3}, /* a PING after 10 s and its answer; the settling of the first seconds */
+	        {true, true, 12}, /* two for each keep-alive, every 2.4 s: under one a second, and no PING */
 	};
 	pid_t pids[ELEMENTS(rows)];
 	for (size_t i = 0; i < ELEMENTS(rows); i++) {
@@ -68,7 +69,8 @@ TEST(idle_processes_sleep)
 		CHECK_INT(waitpid(pids[i], &status, 0), pids[i]);
 		CHECK(WIFEXITED(status));
 		unsigned woken = (unsigned)WEXITSTATUS(status);
-		printf("watch %d lease %d: woken %u times in %d ms\n", rows[i].watch, rows[i].lease, woken, IDLE_MS);
+		printf("%d watch %d lease %d: woken %u times in %d ms\n", rows[i].watch, rows[i].lease, woken,
+		       IDLE_MS);
 		CHECK(woken <= rows[i].most);
 	}
 	etcd_server_free(server);

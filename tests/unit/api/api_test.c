@@ -261,7 +261,7 @@ TEST(behind)
 	struct conversation t;
 	talk_open(&t, &r);
 	talk_puts(&t, "PUT /v1/microservices/default/web HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-	              "Content-Length: 2\r\n\r\n{}");
+	              "Content-Length: 17\r\n\r\n{\"containers\":{}}");
 	UNTIL(r.loop, memory_store_revision(r.side) > other);
 	memory_store_hold_events(r.store, false);
 	talk_until_eof(&t);
@@ -307,7 +307,7 @@ TEST(etcdctl_is_a_way_in)
 	(void)drive_put(r.side, "/tug/microservices/default/web", "a: [\n");
 	await(&r, "/v1/microservices", "invalid");
 	ASK(&r, "PATCH", "/v1/microservices/default/web", "{\"scale\":1}", 409, "cannot be patched");
-	ASK(&r, "PUT", "/v1/microservices/default/web", WEB, 200, "\"scale\"");
+	ASK(&r, "PUT", "/v1/microservices/default/web", WEB, 200, "x:1");
 	(void)drive_put(r.side, "/tug/microservices/default/bin", "\xff\xfe");
 	await(&r, "/v1/microservices", "\"bin\"");
 	_cleanup_answer_ struct answer bin = ask(&r, "GET", "/v1/microservices/default/bin", NULL);
@@ -325,9 +325,10 @@ TEST(merged_status)
 	struct rig r;
 	rig_init(&r);
 	ASK(&r, "PUT", "/v1/microservices/default/web", WEB, 201, "");
-	(void)drive_put(r.side, "/tug/status/microservices/default/web",
-	                "{\"kind\":\"microservice\",\"project\":\"default\",\"name\":\"web\",\"desired\":1,"
-	                "\"ready\":1}");
+	(void)drive_put(
+	        r.side, "/tug/status/microservices/default/web",
+	        "{\"kind\":\"microserviceStatus\",\"project\":\"default\",\"name\":\"web\",\"desired\":1,"
+	        "\"ready\":1}");
 	await(&r, "/v1/microservices/default/web", "\"ready\":1");
 	_cleanup_answer_ struct answer a = ask(&r, "GET", "/v1/microservices/default/web", NULL);
 	CHECK_INT(value_get_int(value_get(a.value, "status"), "desired"), 1);
@@ -588,7 +589,7 @@ TEST(left_in_mid_write)
 		struct conversation t;
 		talk_open(&t, &r);
 		talk_puts(&t, "PUT /v1/microservices/default/web HTTP/1.1\r\nHost: "
-		              "localhost\r\nContent-Length: 2\r\n\r\n{}");
+		              "localhost\r\nContent-Length: 17\r\n\r\n{\"containers\":{}}");
 		if (i == 1)
 			drive_settle(r.loop);
 		talk_close(&t);

@@ -279,10 +279,10 @@ TEST(bodies)
 		int line;
 		const char *why;
 	} rows[] = {
-	        {NULL, "{}", 0, "", 0, ""},
-	        {"application/json; charset=utf-8", "{\"name\":\"web\"}", 0, "", 0, ""},
-	        {"application/yaml", "name: web\nproject: default\n", 0, "", 0, ""},
-	        {"application/x-www-form-urlencoded", " {\"scale\":3}", 0, "", 0, ""},
+	        {NULL, "{\"containers\":{}}", 0, "", 0, ""},
+	        {"application/json; charset=utf-8", "{\"name\":\"web\",\"containers\":{}}", 0, "", 0, ""},
+	        {"application/yaml", "name: web\nproject: default\ncontainers: {}\n", 0, "", 0, ""},
+	        {"application/x-www-form-urlencoded", " {\"scale\":3,\"containers\":{}}", 0, "", 0, ""},
 	        {"image/png", "{}", 415, "", 0, "image/png"},
 	        {NULL, "", 400, "", 0, "empty"},
 	        {"application/yaml", " \n", 400, "", 0, "empty"},

@@ -375,9 +375,7 @@ TEST(changes_and_their_class)
 		bool equal;
 	} rows[] = {
 	        {"{}", "{}", CHANGE_NONE, true},
-	        {"{}",
-	         "{'number':3,'flag':true,'word':'abc','colour':'green','list':[]}",
-	         CHANGE_NONE, true},
+	        {"{}", "{'number':3,'flag':true,'word':'abc','colour':'green','list':[]}", CHANGE_NONE, true},
 	        {"{}", "{'time':1}", CHANGE_NONE, false},
 	        {"{'text':'a'}", "{'text':'b'}", CHANGE_RECREATE, false},
 	        {"{}", "{'text':'b'}", CHANGE_RECREATE, false},

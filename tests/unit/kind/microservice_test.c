@@ -441,10 +441,10 @@ TEST(revisions_are_stable_for_ever)
 	static const struct {
 		const char *text, *revision;
 	} rows[] = {
-	        {"{'name':'web','containers':{}}", "GOLDEN0"},
+	        {"{'name':'web','containers':{}}", "bd5d58b1fe"},
 	        {"{'name':'test-server','scale':2,'containers':{'reg':{'image':'registry:2','httpPorts':{'80'"
 	         ":'hello.localhost'}}}}",
-	         "GOLDEN1"},
+	         "1ef01b33eb"},
 	        {"{'project':'shop','name':'web','stopGrace':'5s','scale':{'min':1,'max':4},'containers':{'"
 	         "app':{'image':'a:1',"
 	         "'command':['c'],'args':['d'],'env':['A=1'],'httpPorts':{'80':''},'ports':{'5432':{'"
@@ -456,7 +456,7 @@ TEST(revisions_are_stable_for_ever)
 	         "'startup':{'exec':['x']},'liveness':{'tcp':{'port':80}}},'restart':'on-failure','user':'1',"
 	         "'readOnly':true}},"
 	         "'initContainers':{'i':{'image':'b:1'}}}",
-	         "GOLDEN2"},
+	         "468d1acf89"},
 	};
 	for (size_t i = 0; i < ELEMENTS(rows); i++) {
 		struct microservice *m = parse(rows[i].text);

@@ -65,7 +65,6 @@ static void show(struct world *w)
 		w->rig.containers[i].busy = w->start[i].active;
 	}
 	w->rig.in.pod_busy = w->pod_op.active;
-	w->rig.in.removing = w->pod_op.active && w->pod_op.kind == ACTION_REMOVE;
 }
 
 static void end_container(struct world *w, size_t i, char code)

@@ -148,11 +148,11 @@ TEST(a_removal_that_has_begun_is_finished)
 	rig_have(&r, "r");
 	r.in.claim = CLAIM_REMOVED;
 	PLANS(&r, "remove");
-	r.in.pod_busy = r.in.removing = true;
+	r.in.pod_busy = true;
 	r.in.claim = CLAIM_WANTED; /* the same name again */
 	PLANS(&r, "");
 	SAYS(&r, "Stopping/Removing");
-	r.in.pod_busy = r.in.removing = false;
+	r.in.pod_busy = false;
 	rig_result(&r, ACTION_REMOVE, -1, ENGINE_OK, NULL);
 	rig_have(&r, "-");
 	PLANS(&r, "create"); /* from the start */

@@ -16,7 +16,8 @@ struct fixture {
 
 static void init(struct fixture *f, int64_t cpu_milli, int64_t memory, int64_t port)
 {
-	*f = (struct fixture){.nodes = nodes_new(), .claim = {.cpu_milli = cpu_milli, .memory_bytes = memory}};
+	*f = (struct fixture){.nodes = nodes_new(),
+	                      .claim = {.cpu_milli = cpu_milli, .memory_bytes = memory}};
 	f->port = (struct claim_port){.port = port};
 	if (port) {
 		f->claim.ports = &f->port;
@@ -51,8 +52,8 @@ TEST(claims_add_up)
 	static char number[] = "80", other[] = "443";
 	struct port ports[] = {{.name = number, .hostPort = 8080}, {.name = other, .hostPort = 0}};
 	struct container containers[2] = {
-		{.requests = {.cpus = 100, .memory = 64}, .ports = {.items = ports, .count = 2}},
-		{.requests = {.cpus = 50, .memory = 36}},
+	        {.requests = {.cpus = 100, .memory = 64}, .ports = {.items = ports, .count = 2}},
+	        {.requests = {.cpus = 50, .memory = 36}},
 	};
 	const struct list_of list = {.items = containers, .count = 2};
 	struct claim c;
@@ -104,10 +105,14 @@ TEST(states)
 		bool spec, health;
 		enum plan_node want;
 	} rows[] = {
-		{NODE_ACTIVE, true, true, PLAN_NODE_ACTIVE},     {NODE_INACTIVE, true, true, PLAN_NODE_INACTIVE},
-		{NODE_DRAINING, true, true, PLAN_NODE_DRAINING}, {NODE_DISABLED, true, true, PLAN_NODE_DISABLED},
-		{NODE_ACTIVE, true, false, PLAN_NODE_LOST},      {NODE_DISABLED, true, false, PLAN_NODE_LOST},
-		{NODE_ACTIVE, false, true, PLAN_NODE_GONE},      {NODE_ACTIVE, false, false, PLAN_NODE_GONE},
+	        {NODE_ACTIVE, true, true, PLAN_NODE_ACTIVE},
+	        {NODE_INACTIVE, true, true, PLAN_NODE_INACTIVE},
+	        {NODE_DRAINING, true, true, PLAN_NODE_DRAINING},
+	        {NODE_DISABLED, true, true, PLAN_NODE_DISABLED},
+	        {NODE_ACTIVE, true, false, PLAN_NODE_LOST},
+	        {NODE_DISABLED, true, false, PLAN_NODE_LOST},
+	        {NODE_ACTIVE, false, true, PLAN_NODE_GONE},
+	        {NODE_ACTIVE, false, false, PLAN_NODE_GONE},
 	};
 	for (size_t i = 0; i < ELEMENTS(rows); i++) {
 		struct fixture f;
@@ -149,7 +154,8 @@ TEST(fewest_pods_of_the_service_then_requests_then_load_then_name)
 	CHECK_STR(pick(&f, "p/c"), "n1"); /* the others are booked */
 	CHECK_STR(pick(&f, "p/a"), "n3"); /* n2 has one of a */
 	CHECK_STR(pick(&f, "p/a"), "n1");
-	CHECK_STR(pick(&f, "p/a"), "n2"); /* each has one: fewest booked, 100 against 200, less load than n1 */
+	CHECK_STR(pick(&f, "p/a"),
+	          "n2"); /* each has one: fewest booked, 100 against 200, less load than n1 */
 	done(&f);
 }
 
@@ -233,7 +239,7 @@ TEST(in_place)
 	CHECK_STR(pick(&f, "p/a"), "0/1 nodes: 1 memory");
 	CHECK(pick_in_place(&f.pick, "n1", &f.claim));
 	CHECK_INT(nodes_booked(f.nodes, "n1").memory_bytes, 1200); /* both, until the old one is gone */
-	CHECK(!pick_in_place(&f.pick, "n1", &f.claim)); /* two hold the port now, and one leaves */
+	CHECK(!pick_in_place(&f.pick, "n1", &f.claim));            /* two hold the port now, and one leaves */
 	CHECK(!pick_in_place(&f.pick, "n2", &f.claim));
 	nodes_unbook(f.nodes, "n1", "p/a", &f.claim);
 	const struct claim small = {.memory_bytes = 600};
@@ -275,7 +281,8 @@ TEST(the_heap_picks_what_a_look_at_every_node_picks)
 					continue;
 				}
 				int64_t a = nodes_booked(f.nodes, names[i]).memory_bytes / (memory[i] / 1000);
-				int64_t b = nodes_booked(f.nodes, names[best]).memory_bytes / (memory[best] / 1000);
+				int64_t b = nodes_booked(f.nodes, names[best]).memory_bytes /
+				            (memory[best] / 1000);
 				if (pods[i] != pods[best] ? pods[i] < pods[best]
 				    : a != b              ? a < b
 				                          : used[i] < used[best])

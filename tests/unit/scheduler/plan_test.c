@@ -40,7 +40,8 @@ static void check_row(const struct row *row)
 		world_add_revision(&w, row->revision);
 	const char *have = pods_only(&w);
 	if (!streq(have, row->want))
-		test_fail(__FILE__, __LINE__, "%s: the plan is\n  %s\nwant\n  %s", row->what, have, row->want);
+		test_fail(__FILE__, __LINE__, "%s: the plan is\n  %s\nwant\n  %s", row->what, have,
+		          row->want);
 	world_done(&w);
 }
 
@@ -257,10 +258,10 @@ static void roll(struct world *w, const char *const *turns, size_t n)
 TEST(rollouts_from_beginning_to_end)
 {
 	static const char *const start_first[] = {"R+b +web-0-b@n1", "-web-0-a@n1 +web-1-b@n1",
-						  "-web-1-a@n1 +web-2-b@n1", "-web-2-a@n1"};
+	                                          "-web-1-a@n1 +web-2-b@n1", "-web-2-a@n1"};
 	static const char *const stop_first[] = {"R+b -web-0-a@n1& +web-0-b@n1=web-0-a",
-						 "-web-1-a@n1& +web-1-b@n1=web-1-a",
-						 "-web-2-a@n1& +web-2-b@n1=web-2-a"};
+	                                         "-web-1-a@n1& +web-1-b@n1=web-1-a",
+	                                         "-web-2-a@n1& +web-2-b@n1=web-2-a"};
 	struct world w;
 	world_init(&w, "n1", "web-0-a@n1:run web-1-a@n1:run web-2-a@n1:run", "b", 3);
 	roll(&w, start_first, ELEMENTS(start_first));

@@ -73,8 +73,9 @@ static void roll(uint32_t seed)
 		int64_t parallelism = w.spec.update.parallelism;
 		if ((int64_t)b.pods > desired + parallelism ||
 		    (int64_t)b.up < desired - (stop_first ? parallelism : 0))
-			test_fail(__FILE__, __LINE__, "seed %u, step %d: %zu pods, %zu up, %lld wanted, %lld at a time",
-			          seed, step, b.pods, b.up, (long long)desired, (long long)parallelism);
+			test_fail(__FILE__, __LINE__,
+			          "seed %u, step %d: %zu pods, %zu up, %lld wanted, %lld at a time", seed,
+			          step, b.pods, b.up, (long long)desired, (long long)parallelism);
 	}
 	CHECK_INT(look(&w).up, desired);
 	CHECK_INT(w.n_pods, desired);

@@ -8,32 +8,33 @@ TEST(counts_and_conditions)
 		int desired;
 		const char *counts, *placed, *available, *progressing;
 	} rows[] = {
-		{"none wanted", "n1", "", "a", 0, "0/0/0/0/0", "true Placed: ", "true Ready: 0 of 0 pods are ready",
-	         "true RolledOut: "},
-		{"created by this plan", "n1", "", "a", 2, "2/2/2/0/0", "true Placed: ",
-	         "false NotReady: 0 of 2 pods are ready", "true Starting: "},
-		{"up", "n1", "web-0-a@n1:run web-1-a@n1:deaf", "a", 2, "2/2/2/2/1", "true Placed: ",
-	         "false NotReady: 1 of 2 pods are ready", "true Starting: "},
-		{"all up", "n1", "web-0-a@n1:run", "a", 1, "1/1/1/1/1", "true Placed: ",
-	         "true Ready: 1 of 1 pods are ready", "true RolledOut: "},
-		{"completed", "n1", "web-0-a@n1:done", "a", 1, "1/1/1/0/0", "true Placed: ",
-	         "false NotReady: 0 of 1 pods are ready", "true RolledOut: "},
-		{"removed by this plan", "n1", "web-0-a@n1:run web-1-a@n1:run", "a", 1, "1/1/1/1/1", "true Placed: ",
-	         "true Ready: 1 of 1 pods are ready", "true RolledOut: "},
-		{"in a rollout", "n1", "web-0-a@n1:run web-1-b@n1:run", "b", 2, "2/3/2/2/2", "true Placed: ",
+	        {"none wanted", "n1", "", "a", 0, "0/0/0/0/0",
+	         "true Placed: ", "true Ready: 0 of 0 pods are ready", "true RolledOut: "},
+	        {"created by this plan", "n1", "", "a", 2, "2/2/2/0/0",
+	         "true Placed: ", "false NotReady: 0 of 2 pods are ready", "true Starting: "},
+	        {"up", "n1", "web-0-a@n1:run web-1-a@n1:deaf", "a", 2, "2/2/2/2/1",
+	         "true Placed: ", "false NotReady: 1 of 2 pods are ready", "true Starting: "},
+	        {"all up", "n1", "web-0-a@n1:run", "a", 1, "1/1/1/1/1",
+	         "true Placed: ", "true Ready: 1 of 1 pods are ready", "true RolledOut: "},
+	        {"completed", "n1", "web-0-a@n1:done", "a", 1, "1/1/1/0/0",
+	         "true Placed: ", "false NotReady: 0 of 1 pods are ready", "true RolledOut: "},
+	        {"removed by this plan", "n1", "web-0-a@n1:run web-1-a@n1:run", "a", 1, "1/1/1/1/1",
+	         "true Placed: ", "true Ready: 1 of 1 pods are ready", "true RolledOut: "},
+	        {"in a rollout", "n1", "web-0-a@n1:run web-1-b@n1:run", "b", 2, "2/3/2/2/2", "true Placed: ",
 	         "true Ready: 2 of 2 pods are ready", "true Updating: 2 of 2 pods are of revision b"},
-		{"a rollout that failed", "n1", "web-0-a@n1:run web-0-b@n1:fail", "b", 1, "1/2/1/1/1", "true Placed: ",
-	         "true Ready: 1 of 1 pods are ready", "false PodFailed: web-0-b: Failed pulling image x"},
-		{"nowhere", "n1:cordoned", "", "a", 2, "2/0/0/0/0",
+	        {"a rollout that failed", "n1", "web-0-a@n1:run web-0-b@n1:fail", "b", 1, "1/2/1/1/1",
+	         "true Placed: ", "true Ready: 1 of 1 pods are ready",
+	         "false PodFailed: web-0-b: Failed pulling image x"},
+	        {"nowhere", "n1:cordoned", "", "a", 2, "2/0/0/0/0",
 	         "false Unplaceable: 0/1 nodes: 1 cordoned (2 of 2 pods wait for room)",
 	         "false NotReady: 0 of 2 pods are ready", "false Unplaceable: 0/1 nodes: 1 cordoned"},
-		{"no node at all", "", "", "a", 1, "1/0/0/0/0",
+	        {"no node at all", "", "", "a", 1, "1/0/0/0/0",
 	         "false Unplaceable: 0/0 nodes: no node has joined (1 of 1 pods wait for room)",
 	         "false NotReady: 0 of 1 pods are ready", "false Unplaceable: 0/0 nodes: no node has joined"},
-		{"lost, the only node", "n1:lost", "web-0-a@n1:run", "a", 1, "1/0/0/0/0",
+	        {"lost, the only node", "n1:lost", "web-0-a@n1:run", "a", 1, "1/0/0/0/0",
 	         "false Unplaceable: 0/1 nodes: 1 lost (1 of 1 pods wait for room)",
 	         "false NotReady: 0 of 1 pods are ready", "false Unplaceable: 0/1 nodes: 1 lost"},
-		{"a drain that has nowhere to go", "n1:draining", "web-0-a@n1:run", "a", 1, "1/1/1/1/1",
+	        {"a drain that has nowhere to go", "n1:draining", "web-0-a@n1:run", "a", 1, "1/1/1/1/1",
 	         "false Unplaceable: 0/1 nodes: 1 draining (1 of 1 pods wait for room)",
 	         "true Ready: 1 of 1 pods are ready", "false Unplaceable: 0/1 nodes: 1 draining"},
 	};
@@ -42,8 +43,8 @@ TEST(counts_and_conditions)
 		world_init(&w, rows[i].nodes, rows[i].pods, rows[i].revision, rows[i].desired);
 		(void)world_plan(&w);
 		if (!streq(world_counts(&w), rows[i].counts))
-			test_fail(__FILE__, __LINE__, "%s: counts are %s, want %s", rows[i].what, world_counts(&w),
-			          rows[i].counts);
+			test_fail(__FILE__, __LINE__, "%s: counts are %s, want %s", rows[i].what,
+			          world_counts(&w), rows[i].counts);
 		CHECK_STR(world_condition(&w, "Valid"), "true Valid: ");
 		CHECK_STR(world_condition(&w, "Placed"), rows[i].placed);
 		CHECK_STR(world_condition(&w, "Available"), rows[i].available);
@@ -96,8 +97,8 @@ TEST(fields_that_are_not_carried_out_are_named_once)
 	w.spec.placement.spread = zone;
 	schema_mark(&microservice_schema, &w.spec);
 	(void)world_plan(&w);
-	CHECK_STR(world_condition(&w, "Pending"),
-	          "true NotCarriedOutYet: accepted, but this version does not act on: singleton, placement.spread");
+	CHECK_STR(world_condition(&w, "Pending"), "true NotCarriedOutYet: accepted, but this version does "
+	                                          "not act on: singleton, placement.spread");
 	world_done(&w);
 }
 
@@ -146,16 +147,17 @@ TEST(a_burst_is_reported_now_and_then_and_its_end_at_once)
 
 TEST(endpoints)
 {
-	static char app[] = "app", side[] = "app-x", port[] = "80/tcp", udp[] = "53/udp", a[] = "32768", b[] = "32769";
+	static char app[] = "app", side[] = "app-x", port[] = "80/tcp", udp[] = "53/udp", a[] = "32768",
+	            b[] = "32769";
 	struct pair app_ports[] = {{.key = udp, .value = b}, {.key = port, .value = a}};
 	struct pair side_ports[] = {{.key = port, .value = b}};
 	struct container_status containers[] = {
-		{.name = app, .ports = {.items = app_ports, .count = 2}},
-		{.name = side, .ports = {.items = side_ports, .count = 1}},
+	        {.name = app, .ports = {.items = app_ports, .count = 2}},
+	        {.name = side, .ports = {.items = side_ports, .count = 1}},
 	};
 	struct world w;
-	world_init(&w, "n1 n2:lost n3:draining", "web-0-a@n1:run web-1-a@n2:run web-2-a@n3:run web-3-a@n1:deaf", "a",
-	           4);
+	world_init(&w, "n1 n2:lost n3:draining",
+	           "web-0-a@n1:run web-1-a@n2:run web-2-a@n3:run web-3-a@n1:deaf", "a", 4);
 	w.pods[0].status.containers = (struct list_of){.items = containers, .count = 2};
 	(void)world_plan(&w);
 	const struct endpoint *e = LIST_ITEMS(&w.plan.endpoints->ready, struct endpoint);
@@ -283,8 +285,9 @@ TEST(events_are_told_once)
 	world_node(&w, "n1:cordoned");
 	w.desired = 4;
 	(void)world_turn(&w);
-	CHECK_STR(events(&w),
-	          "!Unplaceable: 0/1 nodes: 1 cordoned (1 of 4 pods wait for room); Scaled: from 3 to 4 pods");
+	CHECK_STR(
+	        events(&w),
+	        "!Unplaceable: 0/1 nodes: 1 cordoned (1 of 4 pods wait for room); Scaled: from 3 to 4 pods");
 	w.now_ms += 1000;
 	(void)world_turn(&w);
 	CHECK_STR(events(&w), "");

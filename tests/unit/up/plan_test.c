@@ -30,10 +30,10 @@ TEST(a_child_that_ran_long_enough_is_forgiven)
 TEST(starts_what_is_down_and_waits_for_what_backs_off)
 {
 	const struct child_view c[] = {
-		{.name = "etcd", .stage = 0, .state = CHILD_DOWN},
-		{.name = "api", .stage = 1, .state = CHILD_RUNNING, .since_ms = 10},
-		{.name = "runner", .stage = 1, .state = CHILD_DOWN, .failures = 3, .since_ms = 1000},
-		{.name = "health", .stage = 1, .state = CHILD_DOWN, .failures = 2, .since_ms = 1050},
+	        {.name = "etcd", .stage = 0, .state = CHILD_DOWN},
+	        {.name = "api", .stage = 1, .state = CHILD_RUNNING, .since_ms = 10},
+	        {.name = "runner", .stage = 1, .state = CHILD_DOWN, .failures = 3, .since_ms = 1000},
+	        {.name = "health", .stage = 1, .state = CHILD_DOWN, .failures = 2, .since_ms = 1050},
 	};
 	struct up_plan p = plan(c, 4, UP_RUN, 1100);
 	CHECK_INT(p.n_actions, 1);
@@ -52,10 +52,10 @@ TEST(starts_what_is_down_and_waits_for_what_backs_off)
 TEST(roles_stop_before_etcd)
 {
 	struct child_view c[] = {
-		{.name = "etcd", .stage = 0, .state = CHILD_RUNNING},
-		{.name = "api", .stage = 1, .state = CHILD_RUNNING},
-		{.name = "runner", .stage = 1, .state = CHILD_TERMINATING, .since_ms = 100},
-		{.name = "health", .stage = 1, .state = CHILD_DOWN},
+	        {.name = "etcd", .stage = 0, .state = CHILD_RUNNING},
+	        {.name = "api", .stage = 1, .state = CHILD_RUNNING},
+	        {.name = "runner", .stage = 1, .state = CHILD_TERMINATING, .since_ms = 100},
+	        {.name = "health", .stage = 1, .state = CHILD_DOWN},
 	};
 	struct up_plan p = plan(c, 4, UP_STOP_ALL, 200);
 	CHECK_INT(p.n_actions, 1);
@@ -85,8 +85,8 @@ TEST(roles_stop_before_etcd)
 TEST(stopping_the_roles_leaves_etcd)
 {
 	struct child_view c[] = {
-		{.name = "etcd", .stage = 0, .state = CHILD_RUNNING},
-		{.name = "api", .stage = 1, .state = CHILD_DOWN},
+	        {.name = "etcd", .stage = 0, .state = CHILD_RUNNING},
+	        {.name = "api", .stage = 1, .state = CHILD_DOWN},
 	};
 	struct up_plan p = plan(c, 2, UP_STOP_ROLES, 5);
 	CHECK(p.done);
