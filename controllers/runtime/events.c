@@ -14,9 +14,9 @@
 #include "kind/event.h"
 
 enum {
-	LEASE_MS = 3600000,   /* how long an event can be read, at least */
-	SHARED_MS = 600000,   /* how long a lease takes further events */
-	FOLD_MS = 60000,      /* the same event is written once in this time */
+	LEASE_MS = 3600000,           /* how long an event can be read, at least */
+	SHARED_MS = 600000,           /* how long a lease takes further events */
+	FOLD_MS = 60000,              /* the same event is written once in this time */
 	PENDING_MOST = LIMIT_TXN_OPS, /* what waits is one transaction; more than that is dropped */
 };
 
@@ -30,7 +30,7 @@ struct events {
 	char *root, *role, *node;
 	struct fold fold;
 	struct store_lease *lease;
-	int64_t lease_id;      /* 0: not granted yet */
+	int64_t lease_id; /* 0: not granted yet */
 	int64_t lease_taken_ms;
 	uint32_t seq;
 	struct pending pending[PENDING_MOST];
@@ -59,7 +59,8 @@ static void lease_forget(struct events *e)
 	e->lease_id = 0;
 }
 
-static void on_written(void *ctx, enum store_outcome outcome, int64_t rev _unused_, const struct error *err _unused_)
+static void on_written(void *ctx, enum store_outcome outcome, int64_t rev _unused_,
+                       const struct error *err _unused_)
 {
 	struct events *e = ctx;
 	e->op = NULL;
@@ -84,7 +85,8 @@ static void lease_take(struct events *e)
 	e->lease = store_lease(e->store, LEASE_MS, false, &cbs, e);
 }
 
-/* Writes all that waits in one transaction. What it cannot write is dropped: events are for people, and late ones lie. */
+/* Writes all that waits in one transaction. What it cannot write is dropped: events are for people, and late
+ * ones lie. */
 static void on_flush(void *ctx)
 {
 	struct events *e = ctx;
@@ -102,10 +104,10 @@ static void on_flush(void *ctx)
 		if (bytes > LIMIT_TXN_BYTES)
 			break;
 		thens[n] = (struct store_then){.what = STORE_PUT,
-					       .key = p->key,
-					       .value = str_get(&p->value),
-					       .value_len = p->value.len,
-					       .lease = e->lease_id};
+		                               .key = p->key,
+		                               .value = str_get(&p->value),
+		                               .value_len = p->value.len,
+		                               .lease = e->lease_id};
 	}
 	e->op = store_txn(e->store, &(struct store_txn){.thens = thens, .n_thens = n}, on_written, e);
 	pending_clear(e);
@@ -136,14 +138,14 @@ void events_add(struct events *e, bool warning, const char *object, const char *
 	char name[LIMIT_NAME * 2 + 32];
 	(void)snprintf(name, sizeof(name), "%013" PRId64 "-%s-%" PRIu32, at, e->role, e->seq++);
 	struct event event = {
-		.name = name,
-		.at = at,
-		.type = (char *)(warning ? "Warning" : "Normal"),
-		.reason = (char *)reason,
-		.object = (char *)object,
-		.message = message,
-		.role = e->role,
-		.node = e->node,
+	        .name = name,
+	        .at = at,
+	        .type = (char *)(warning ? "Warning" : "Normal"),
+	        .reason = (char *)reason,
+	        .object = (char *)object,
+	        .message = message,
+	        .role = e->role,
+	        .node = e->node,
 	};
 	struct pending *p = &e->pending[e->n_pending++];
 	*p = (struct pending){.key = mem_printf("%s/%s%s", e->root, kind_event.key_prefix, name)};

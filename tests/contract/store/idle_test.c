@@ -3,7 +3,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/clock.h"
 #include "etcd/etcd.h"
 #include "lib/etcd.h"
 #include "lib/store_drive.h"
@@ -69,7 +68,7 @@ TEST(idle_processes_sleep)
 		CHECK_INT(waitpid(pids[i], &status, 0), pids[i]);
 		CHECK(WIFEXITED(status));
 		unsigned woken = (unsigned)WEXITSTATUS(status);
-		printf("%d watch %d lease %d: woken %u times in %d ms\n", rows[i].watch, rows[i].lease, woken,
+		printf("watch %d lease %d: woken %u times in %d ms\n", rows[i].watch, rows[i].lease, woken,
 		       IDLE_MS);
 		CHECK(woken <= rows[i].most);
 	}
