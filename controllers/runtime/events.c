@@ -85,8 +85,7 @@ static void lease_take(struct events *e)
 	e->lease = store_lease(e->store, LEASE_MS, false, &cbs, e);
 }
 
-/* Writes all that waits in one transaction. What it cannot write is dropped: events are for people, and late
- * ones lie. */
+/* Writes all that waits in one transaction. What it cannot write is dropped: nothing depends on an event. */
 static void on_flush(void *ctx)
 {
 	struct events *e = ctx;
@@ -113,11 +112,16 @@ static void on_flush(void *ctx)
 	pending_clear(e);
 }
 
-/* Text from engines and users may be anything; what is stored is UTF-8. */
+/* Text from engines and users may be anything, and may have been cut within a character; what is stored is
+ * UTF-8. */
 static void make_text(char *s)
 {
-	if (str_is_utf8(s, strlen(s)))
-		return;
+	size_t len = strlen(s);
+	for (size_t cut = 0; cut < 4 && cut <= len; cut++)
+		if (str_is_utf8(s, len - cut)) {
+			s[len - cut] = '\0';
+			return;
+		}
 	for (; *s; s++)
 		if ((unsigned char)*s >= 0x80)
 			*s = '?';

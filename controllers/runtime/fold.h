@@ -1,6 +1,7 @@
 /*
- * Which of many equal things were said already: each text counts as new once within a window of time. Bounded: when too
- * many different texts come, the memory of them is given up, and some are said twice. No clock of its own.
+ * Which of many equal things were said already: each text counts as new once within a window of time.
+ * Bounded: when too many different texts come, the memory of them is given up, and some are said twice. No
+ * clock of its own.
  */
 #pragma once
 

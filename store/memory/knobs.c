@@ -1,0 +1,106 @@
+/* What memory.h offers beside the store: looking into the database, and making things go wrong. */
+#include "memory/handle.h"
+
+static const struct handle *const_handle_of(const struct store *s)
+{
+	return (const struct handle *)(const void *)((const char *)s - offsetof(struct handle, base));
+}
+
+int64_t memory_store_revision(const struct store *s)
+{
+	return const_handle_of(s)->server->db.rev;
+}
+
+uint64_t memory_store_cluster(const struct store *s)
+{
+	return const_handle_of(s)->server->db.cluster_id;
+}
+
+void memory_store_compact(struct store *s, int64_t rev)
+{
+	memory_db_compact(&memory_handle(s)->server->db, rev);
+}
+
+void memory_store_replace(struct store *s)
+{
+	struct server *sv = memory_handle(s)->server;
+	memory_db_replace(&sv->db);
+	memory_wake_all(sv);
+}
+
+void memory_store_restore(struct store *s, int64_t rev)
+{
+	struct server *sv = memory_handle(s)->server;
+	memory_db_restore(&sv->db, rev, memory_now(sv));
+	memory_wake_all(sv);
+	memory_tick(sv);
+}
+
+void memory_store_advance(struct store *s, int64_t ms)
+{
+	struct server *sv = memory_handle(s)->server;
+	sv->skew_ms += ms;
+	memory_tick(sv);
+}
+
+void memory_store_expire(struct store *s, int64_t lease_id)
+{
+	struct server *sv = memory_handle(s)->server;
+	struct memory_lease *l = memory_db_lease(&sv->db, lease_id);
+	if (l)
+		memory_db_revoke(&sv->db, l);
+	memory_wake_all(sv);
+}
+
+void memory_store_cut(struct store *s, bool cut)
+{
+	struct handle *h = memory_handle(s);
+	if (h->cut == cut)
+		return;
+	h->cut = cut;
+	list_for_each (node, &h->leases) {
+		struct store_lease *l = list_entry(node, struct store_lease, link);
+		if (cut && l->id && l->keep_alive) {
+			memory_lease_let_go(h, l);
+			l->deadline_ms = memory_now(h->server) + l->ttl_ms;
+		}
+	}
+	loop_task_schedule(&h->task);
+	memory_tick(h->server);
+}
+
+void memory_store_fail_txns(struct store *s, unsigned n, enum store_outcome outcome, bool carried_out)
+{
+	struct handle *h = memory_handle(s);
+	h->fail_txns = n;
+	h->fail_txn = outcome;
+	h->fail_carried_out = carried_out;
+}
+
+void memory_store_fail_ranges(struct store *s, unsigned n, enum store_outcome outcome)
+{
+	struct handle *h = memory_handle(s);
+	h->fail_ranges = n;
+	h->fail_range = outcome;
+}
+
+void memory_store_hold_events(struct store *s, bool hold)
+{
+	memory_handle(s)->hold = hold;
+	loop_task_schedule(&memory_handle(s)->task);
+}
+
+void memory_store_duplicate_events(struct store *s, bool duplicate)
+{
+	memory_handle(s)->duplicate = duplicate;
+}
+
+void memory_store_lose_events(struct store *s, unsigned n)
+{
+	memory_handle(s)->lose = n;
+}
+
+struct memory_counts memory_store_counts(const struct store *s)
+{
+	return const_handle_of(s)->counts;
+}
