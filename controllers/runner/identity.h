@@ -1,9 +1,9 @@
 /*
- * May an absence be believed? An empty, foreign or rolled-back store also lacks a pod, and must never be read as "it was
- * deleted". Pure.
+ * May an absence be believed? An empty, foreign or rolled-back store also lacks a pod, and must never be read
+ * as "it was deleted". Pure.
  *
- * A history is a cluster id and a revision of it. What was seen in one history is vouched for by a list of the same
- * cluster at the same revision or a later one; nothing else vouches for it.
+ * A history is a cluster id and a revision of it. What was seen in one history is vouched for by a list of
+ * the same cluster at the same revision or a later one; nothing else vouches for it.
  */
 #pragma once
 
@@ -18,10 +18,12 @@ struct identity_in {
 	bool synced;  /* a complete list is in */
 	bool present; /* ... and it has the pod's key */
 	struct history list;
-	struct history known; /* where the pod was last seen to be wanted, or under which its containers were made */
-	bool text;	      /* it is known how to run it */
-	bool was_held;	      /* as the snapshot says */
-	bool autonomous;      /* the store did not answer for so long that the last known pods are run without it */
+	struct history
+	        known; /* where the pod was last seen to be wanted, or under which its containers were made */
+	bool text;     /* it is known how to run it */
+	bool was_held; /* as the snapshot says */
+	bool autonomous; /* the store did not answer for so long that the last known pods are run without it
+	                  */
 };
 
 bool history_vouches(struct history list, struct history known);

@@ -81,9 +81,10 @@ int64_t backoff_delay_ms(enum failure f, unsigned attempts, const char *pod, uns
 #define CRASHES_MANY   3     /* failures in a row from which the reason is ContainerKeepsCrashing */
 #define HEALTHY_MS     60000 /* running for so long ends a container's series of failures */
 #define READY_AFTER_MS 10000 /* after many crashes it takes traffic only when it ran for so long */
-#define REPORT_MS      2000 /* how long what an operation brought about is believed without the engine's report \
-	                     */
-#define PAUSE_MS 1000       /* after an operation whose outcome is not known */
+#define REPORT_MS                                                                                         \
+	2000          /* how long what an operation brought about is believed without the engine's report \
+	               */
+#define PAUSE_MS 1000 /* after an operation whose outcome is not known */
 
 /* --- the memory
  * -------------------------------------------------------------------------------------------------- */

@@ -48,7 +48,6 @@ struct plan_in {
 	bool older;                    /* what the engine has was made for an earlier pod of this name */
 	const struct plan_container *containers; /* one for each of want->containers */
 	bool pod_busy;                           /* CREATE, REPAIR or REMOVE is under way */
-	bool removing;                           /* ... and it is REMOVE */
 
 	bool engine_up;
 	int64_t engine_since_ms; /* since when it is up or down */

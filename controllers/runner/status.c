@@ -161,6 +161,12 @@ static const char *state_word(enum engine_state s)
 	return "missing";
 }
 
+/* Rows for which absent is not zero. */
+static uint64_t exit_code_given(void)
+{
+	return schema_bit(schema_find(&pod_status_schema, "containers")->item, "exitCode");
+}
+
 static void fill_container(struct container_status *s, const char *name, enum engine_state state,
                            const struct engine_container *e, struct arena *a)
 {
@@ -179,6 +185,8 @@ static void fill_wanted(struct turn *t, struct container_status *items)
 		const struct container_memory *c = &t->m->containers[i];
 		fill_container(&items[i], t->want[i].name, t->states[i], turn_reported(t, t->want[i].name),
 		               t->a);
+		if (c->ended || c->restarts > 0 || t->states[i] == CONTAINER_EXITED)
+			items[i].present = exit_code_given();
 		items[i].exitCode = c->exit_code;
 		items[i].oom = c->oom;
 		items[i].restarts = c->restarts;
@@ -198,6 +206,7 @@ static void fill_containers(struct turn *t, struct pod_status *s)
 	for (size_t i = 0; i < s->containers.count; i++) {
 		const struct engine_container *e = &have->containers[i];
 		fill_container(&items[i], e->name, e->state, e, t->a);
+		items[i].present = e->state == CONTAINER_EXITED ? exit_code_given() : 0;
 		items[i].exitCode = e->state == CONTAINER_EXITED ? e->exit_code : 0;
 		items[i].oom = e->oom;
 	}
@@ -266,6 +275,8 @@ void turn_status(struct turn *t)
 	s->ready = m->ready;
 	s->since = m->since;
 	s->nextAttempt = next_attempt(t);
+	if (s->nextAttempt)
+		s->present = schema_bit(&pod_status_schema, "nextAttempt");
 	s->attempts = attempts(t);
 	s->address = arena_strdup(t->a, have ? have->address : NULL);
 	s->engine = arena_strdup(t->a, in->engine_name);
