@@ -132,7 +132,7 @@ unsigned seen_port(struct world *w, const char *pod, const char *container, cons
 	static void on_##id(struct world *w); \
 	TEST(id) \
 	{ \
-		static const struct maker *const makers[] = {&maker_docker}; \
+		static const struct maker *const makers[] = {&maker_docker, &maker_sim}; \
 		unsigned ran = 0; \
 		for (size_t i_ = 0; i_ < ELEMENTS(makers); i_++) { \
 			const struct maker *m = makers[i_]; \
