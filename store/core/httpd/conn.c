@@ -13,8 +13,7 @@
 
 static void on_ready(void *ctx, unsigned events);
 
-/* --- states
- * ------------------------------------------------------------------------------------------------------ */
+/* --- states --- */
 
 #define BIT(state) (1U << (state))
 static const unsigned allowed[] = {
@@ -32,8 +31,7 @@ void conn_move(struct conn *c, enum conn_state to)
 	c->state = (uint8_t)to;
 }
 
-/* --- writing
- * ----------------------------------------------------------------------------------------------------- */
+/* --- writing --- */
 
 /* Bytes, 0 when it would block, negative when the connection is broken. */
 static ssize_t transport_write(struct conn *c, const char *data, size_t len)
@@ -83,8 +81,7 @@ void conn_flush(struct conn *c)
 		shut(c);
 }
 
-/* --- reading
- * ------------------------------------------------------------------------------------------------------ */
+/* --- reading --- */
 
 /* Bytes, 0 when there are none yet, -1 at the end or when the connection is broken. */
 static ssize_t transport_read(struct conn *c, char *buf, size_t len)
@@ -173,8 +170,7 @@ static void read_once(struct conn *c)
 	}
 }
 
-/* --- the turn
- * ----------------------------------------------------------------------------------------------------- */
+/* --- the turn --- */
 
 static void shake(struct conn *c)
 {
@@ -197,7 +193,7 @@ static void shake(struct conn *c)
 static bool has_drained(const struct conn *c)
 {
 	return c->exchange && c->exchange->full && !c->doomed &&
-	       conn_unsent(c) <= c->server->limits.stream_queue / 2;
+	       conn_unsent(c) <= exchange_mark(c->exchange) / 2;
 }
 
 /* Tells a relay that there is room again. */
@@ -300,8 +296,7 @@ void conn_feed(struct conn *c)
 		loop_fd_feed(&c->io, LOOP_WRITE);
 }
 
-/* --- ends
- * -------------------------------------------------------------------------------------------------------- */
+/* --- ends --- */
 
 void conn_expire(struct conn *c)
 {

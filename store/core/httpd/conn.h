@@ -182,6 +182,8 @@ struct body *body_free(struct conn *c) _nonnull_(1);
 
 /* exchange.c */
 struct httpd_exchange *exchange_new(struct conn *c, const struct http1_head *head) _nonnull_(1, 2);
+/* Unsent bytes above which a stream's writer is told to wait. */
+size_t exchange_mark(const struct httpd_exchange *x) _nonnull_(1) _must_check_;
 /* Frees the open exchange without a word to the handler. */
 void exchange_drop(struct conn *c) _nonnull_(1);
 /* Tells the handler, then frees. */

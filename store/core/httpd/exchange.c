@@ -7,9 +7,7 @@
 
 #include "core/mem.h"
 
-/* --- life
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- life --- */
 
 struct httpd_exchange *exchange_new(struct conn *c, const struct http1_head *head)
 {
@@ -65,9 +63,7 @@ void *httpd_data(const struct httpd_exchange *x)
 	return x->data;
 }
 
-/* --- heads
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- heads --- */
 
 static const char *reason(int status)
 {
@@ -172,8 +168,7 @@ void httpd_header(struct httpd_exchange *x, const char *name, const char *value)
 	str_puts(&x->fields, "\r\n");
 }
 
-/* --- whole answers
- * --------------------------------------------------------------------------------------------------- */
+/* --- whole answers --- */
 
 void httpd_reply(struct httpd_exchange *x, int status, const char *type, const char *body, size_t len)
 {
@@ -206,9 +201,7 @@ void exchange_error(struct conn *c, int status, const char *text)
 	str_add(&c->out, body, (size_t)n);
 }
 
-/* --- streams
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- streams --- */
 
 /* How long the kernel waits for a reader that takes nothing: as long as we do. */
 static void set_patience(struct conn *c, int64_t ms)
@@ -248,6 +241,12 @@ void httpd_stream_begin(struct httpd_exchange *x, int status, const char *type, 
 	conn_feed(c);
 }
 
+size_t exchange_mark(const struct httpd_exchange *x)
+{
+	size_t bound = x->conn->server->limits.stream_queue;
+	return x->sse ? MIN(bound, (size_t)HTTPD_HIGH_MARK) : bound;
+}
+
 bool httpd_stream_write(struct httpd_exchange *x, const char *data, size_t len)
 {
 	struct conn *c = x->conn;
@@ -270,7 +269,7 @@ bool httpd_stream_write(struct httpd_exchange *x, const char *data, size_t len)
 	if (x->chunked)
 		str_puts(&c->out, "\r\n");
 	conn_feed(c);
-	x->full = conn_unsent(c) > bound;
+	x->full = conn_unsent(c) > exchange_mark(x);
 	return !x->full;
 }
 

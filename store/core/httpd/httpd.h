@@ -101,8 +101,7 @@ unsigned httpd_connections(const struct httpd *s) _nonnull_(1);
  * on. */
 void httpd_accept_fd(struct httpd *s, int fd) _nonnull_(1);
 
-/* --- answering
- * -------------------------------------------------------------------------------------------------- */
+/* --- answering --- */
 
 /* The handler's own pointer on the exchange. */
 void httpd_set_data(struct httpd_exchange *x, void *data) _nonnull_(1);

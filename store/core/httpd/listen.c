@@ -11,8 +11,7 @@
 
 #include "core/mem.h"
 
-/* --- places
- * ------------------------------------------------------------------------------------------------------ */
+/* --- places --- */
 
 static struct peer *peer_find(struct httpd *s, const struct net_address *a)
 {
@@ -124,8 +123,7 @@ static void on_acceptable(void *ctx, unsigned events _unused_)
 	}
 }
 
-/* --- names (DNS rebinding)
- * ------------------------------------------------------------------------------------------ */
+/* --- names (DNS rebinding) --- */
 
 /* An address cannot be made to point elsewhere, so only names are looked up. */
 static bool is_address(const char *host)
@@ -160,8 +158,7 @@ bool listener_serves(const struct listener *l, struct http1_slice host)
 	return false;
 }
 
-/* --- life
- * -------------------------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 /* Inherited by every accepted socket, which costs no call for each of them. */
 static void prepare_socket(const struct listener *l)

@@ -6,8 +6,7 @@
 
 #include "core/mem.h"
 
-/* --- refusing
- * ------------------------------------------------------------------------------------------------------ */
+/* --- refusing --- */
 
 struct body *body_free(struct conn *c)
 {
@@ -37,8 +36,7 @@ void request_refuse(struct conn *c, int status, const char *text)
 	conn_move(c, CONN_LINGER);
 }
 
-/* --- handing over
- * --------------------------------------------------------------------------------------------------- */
+/* --- handing over --- */
 
 static void describe(const struct conn *c, const struct http1_head *head, struct httpd_request *ret)
 {
@@ -70,9 +68,7 @@ static void hand_over(struct conn *c, const struct httpd_request *req, enum conn
 	s->handler.on_request(s->ctx, x, req);
 }
 
-/* --- bodies
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- bodies --- */
 
 static void body_piece(struct conn *c, const char *data, size_t len)
 {
@@ -160,9 +156,7 @@ static size_t take_body(struct conn *c, const char *data, size_t len)
 	return n;
 }
 
-/* --- heads
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- heads --- */
 
 static bool has_body(const struct http1_head *head)
 {

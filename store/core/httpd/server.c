@@ -7,8 +7,7 @@
 #include "core/clock.h"
 #include "core/mem.h"
 
-/* --- deadlines: one list for each kind, one timer for all
- * ---------------------------------------------------- */
+/* --- deadlines: one list for each kind, one timer for all --- */
 
 static int64_t earliest(struct httpd *s)
 {
@@ -58,8 +57,7 @@ static void on_deadline(void *ctx)
 	arm(s, earliest(s));
 }
 
-/* --- comment lines on event streams
- * ---------------------------------------------------------------------------- */
+/* --- comment lines on event streams --- */
 
 static void on_comment(void *ctx)
 {
@@ -74,8 +72,7 @@ static void on_comment(void *ctx)
 		loop_timer_in(&s->comment_timer, s->limits.comment_ms);
 }
 
-/* --- the date
- * ---------------------------------------------------------------------------------------------------- */
+/* --- the date --- */
 
 const char *server_date(struct httpd *s)
 {
@@ -93,8 +90,7 @@ const char *server_date(struct httpd *s)
 	return s->date;
 }
 
-/* --- life
- * -------------------------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 static void set_default(int64_t *value, int64_t otherwise)
 {
