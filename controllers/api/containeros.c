@@ -17,7 +17,7 @@
 #define RECEIVED_MAX 200 /* bytes of a refused value that are shown */
 #define NAME_PATTERN "/^[a-z]{1}[a-z0-9-]{2,}$/"
 
-/* --- values as JavaScript prints them into a message ------------------------------------------ */
+/* --- values as JavaScript prints them into a message --- */
 
 static void print_number(const struct value *v, struct str *out)
 {
@@ -97,7 +97,7 @@ static void print_received(const struct value *v, struct str *out)
 	print_cut(str_get(&text), text.len, out);
 }
 
-/* --- faults ----------------------------------------------------------------------------------- */
+/* --- faults --- */
 
 /* Where the walk is: a stack of names on the C stack. */
 struct place {
@@ -197,7 +197,7 @@ static bool check_name(struct str *w, const struct place *p, const struct value 
 	return true;
 }
 
-/* --- a container ------------------------------------------------------------------------------ */
+/* --- a container --- */
 
 struct port_entry {
 	uint16_t number;
@@ -357,7 +357,7 @@ static bool check_containers(struct str *w, struct value *request)
 	return true;
 }
 
-/* --- the request ------------------------------------------------------------------------------ */
+/* --- the request --- */
 
 static bool check_scale(struct str *w, struct value *request)
 {

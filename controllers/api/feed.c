@@ -55,7 +55,7 @@ struct watcher {
 	int64_t since;
 };
 
-/* --- history ---------------------------------------------------------------------------------- */
+/* --- history --- */
 
 static void entry_free(struct entry *e)
 {
@@ -179,7 +179,7 @@ void feed_change(struct feed *f, const char *key, const struct mirror_entry *was
 	}
 }
 
-/* --- watchers --------------------------------------------------------------------------------- */
+/* --- watchers --- */
 
 static bool matches(const struct watcher *w, const struct entry *e)
 {
@@ -339,7 +339,7 @@ void feed_watch(struct feed *f, struct call *c, struct filter *filter, int64_t s
 	pump(w);
 }
 
-/* --- the feed --------------------------------------------------------------------------------- */
+/* --- the feed --- */
 
 struct feed *feed_new(struct api *a)
 {

@@ -89,7 +89,7 @@ const struct kind *object_shown(const char *below, char *buf)
 	return n > 0 && n < KEY_SIZE ? shown : NULL;
 }
 
-/* --- filters ---------------------------------------------------------------------------------- */
+/* --- filters --- */
 
 static char *dup_param(const struct call *c, const char *name)
 {

@@ -16,7 +16,7 @@
 #include "core/mem.h"
 #include "core/net.h"
 
-/* --- calls ------------------------------------------------------------------------------------ */
+/* --- calls --- */
 
 static struct call *call_new(struct api *a, struct httpd_exchange *x, const struct httpd_request *http)
 {
@@ -41,7 +41,7 @@ static bool through_unix(const struct httpd_request *http)
 	return streq(http->peer, "unix");
 }
 
-/* --- who may ---------------------------------------------------------------------------------- */
+/* --- who may --- */
 
 /* A page of another site cannot read our answers, but its browser would send the request all the same. */
 static bool foreign_origin(const struct httpd_request *http)
@@ -124,7 +124,7 @@ static bool authorise(struct call *c)
 	return false;
 }
 
-/* --- requests --------------------------------------------------------------------------------- */
+/* --- requests --- */
 
 static bool has_body(const struct httpd_request *http)
 {
@@ -239,7 +239,7 @@ static const struct httpd_handler handler = {
         .on_drained = on_drained,
 };
 
-/* --- the copy of the store -------------------------------------------------------------------- */
+/* --- the copy of the store --- */
 
 static struct call *first_stream(struct api *a)
 {
@@ -292,7 +292,7 @@ static struct mirror *copy_new(struct api *a)
 	return mirror_new(a->store, a->root, prefixes, false, &cbs, a);
 }
 
-/* --- the server ------------------------------------------------------------------------------- */
+/* --- the server --- */
 
 int api_config_check(const struct api_config *config, struct error *err)
 {

@@ -56,7 +56,7 @@ struct call {
 	void *state; /* of whoever set ops */
 };
 
-/* --- ending a call: it is freed --------------------------------------------------------------- */
+/* --- ending a call: it is freed --- */
 
 /* type NULL: JSON. */
 void call_reply(struct call *c, int status, const char *type, const char *data, size_t len) _nonnull_(1);
@@ -77,7 +77,7 @@ void call_abort(struct call *c) _nonnull_(1);
 /* Without an answer: for calls that are gone. */
 void call_free(struct call *c) _nonnull_(1);
 
-/* --- what handlers ask ------------------------------------------------------------------------ */
+/* --- what handlers ask --- */
 
 /* The two steps of asking for a password, for the door, whose body may carry it. True: answered with 429. */
 bool call_rate_limited(struct call *c) _nonnull_(1) _must_check_;
@@ -89,7 +89,7 @@ const char *api_below(const struct api *a, const char *key) _nonnull_(1, 2);
 /* "/tug/" + below; to be freed. */
 char *api_key(const struct api *a, const char *below) _nonnull_(1, 2);
 
-/* --- handlers, by file ------------------------------------------------------------------------ */
+/* --- handlers, by file --- */
 
 void read_list(struct call *c) _nonnull_(1);
 void read_object(struct call *c) _nonnull_(1);

@@ -52,7 +52,7 @@ static void random_hex(char *out, size_t n_bytes)
 	out[2 * n_bytes] = '\0';
 }
 
-/* --- the key ---------------------------------------------------------------------------------- */
+/* --- the key --- */
 
 static void on_deleted(void *ctx _unused_, enum store_outcome outcome _unused_, int64_t rev _unused_,
                        const struct error *err _unused_)
@@ -160,7 +160,7 @@ static void on_lost(void *ctx)
 	all->lease_id = 0;
 }
 
-/* --- the reader ------------------------------------------------------------------------------- */
+/* --- the reader --- */
 
 static const char *answer_type(const struct session_relay *s)
 {
@@ -236,7 +236,7 @@ static void finish(struct session_relay *s)
 	session_free(s);
 }
 
-/* --- the runner ------------------------------------------------------------------------------- */
+/* --- the runner --- */
 
 static void runner_gone(struct call *c)
 {
@@ -352,7 +352,7 @@ void session_upload(struct call *c)
 	}
 }
 
-/* --- beginning -------------------------------------------------------------------------------- */
+/* --- beginning --- */
 
 void session_begin(struct call *c, const struct pod *pod, const char *container, const struct value *options,
                    bool streams)
@@ -394,7 +394,7 @@ void session_begin(struct call *c, const struct pod *pod, const char *container,
 		put_key(s);
 }
 
-/* --- all sessions ----------------------------------------------------------------------------- */
+/* --- all sessions --- */
 
 struct sessions *sessions_new(struct api *a)
 {

@@ -65,7 +65,7 @@ static void write_gone(struct call *c)
 
 static const struct call_ops write_ops = {.on_gone = write_gone};
 
-/* --- answering -------------------------------------------------------------------------------- */
+/* --- answering --- */
 
 static void reply(struct write *w, const char *text, size_t len, int64_t rev, bool unchanged)
 {
@@ -136,7 +136,7 @@ static void committed(struct write *w, int64_t rev)
 		loop_timer_in(&w->timer, COPY_WAIT_MS);
 }
 
-/* --- the store -------------------------------------------------------------------------------- */
+/* --- the store --- */
 
 static void on_range(void *ctx, enum store_outcome outcome, const struct store_range *range,
                      const struct error *err)
@@ -194,7 +194,7 @@ static void submit(struct write *w, const struct present *p)
 	w->op = store_txn(w->call->api->store, &txn, on_txn, w);
 }
 
-/* --- deciding --------------------------------------------------------------------------------- */
+/* --- deciding --- */
 
 /* The patch applied to what is stored becomes the text. 0, or a status with err. */
 static int apply_patch(struct write *w, const struct present *p, struct error *err)
@@ -266,7 +266,7 @@ static void step(struct write *w, const struct present *p)
 		reply(w, str_get(&w->text), w->text.len, p->rev, false);
 }
 
-/* --- beginning -------------------------------------------------------------------------------- */
+/* --- beginning --- */
 
 static struct write *write_new(struct call *c, enum write_what what, const struct kind *k)
 {

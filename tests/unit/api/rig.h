@@ -79,7 +79,7 @@ static inline void rig_done(struct rig *r)
 	CHECK_INT(rmdir(r->folder), 0);
 }
 
-/* --- a connection ----------------------------------------------------------------------------- */
+/* --- a connection --- */
 
 struct conversation {
 	struct rig *rig;
@@ -153,15 +153,16 @@ static inline bool talk_has(struct conversation *t, const char *text)
 	return strstr(str_get(&t->in), text) != NULL;
 }
 
-#define TALK_UNTIL(t, text)                                                                 \
-	do {                                                                                \
-		int64_t deadline_ = loop_now((t)->rig->loop) + 20000;                       \
-		while (!talk_has(t, text)) {                                                \
-			if ((t)->eof || loop_now((t)->rig->loop) > deadline_)               \
-				test_fail(__FILE__, __LINE__, "%s never came in\n%s", text, \
-				          str_get(&(t)->in));                               \
-			loop_step((t)->rig->loop, 1);                                       \
-		}                                                                           \
+#define TALK_UNTIL(t, text)                                                                                  \
+	do {                                                                                                 \
+		int64_t deadline_ = loop_now((t)->rig->loop) + 20000;                                        \
+		while (!talk_has(t, text)) {                                                                 \
+			if ((t)->eof || loop_now((t)->rig->loop) > deadline_)                                \
+				test_fail(__FILE__, __LINE__,                                                \
+				          "%s never came in %zu bytes that end with\n%s", text, (t)->in.len, \
+				          str_get(&(t)->in) + ((t)->in.len > 300 ? (t)->in.len - 300 : 0));  \
+			loop_step((t)->rig->loop, 1);                                                        \
+		}                                                                                            \
 	} while (0)
 
 static inline bool talk_ended(struct conversation *t)
@@ -175,7 +176,7 @@ static inline void talk_until_eof(struct conversation *t)
 	UNTIL(t->rig->loop, talk_ended(t));
 }
 
-/* --- whole answers ---------------------------------------------------------------------------- */
+/* --- whole answers --- */
 
 struct answer {
 	int status;
@@ -275,9 +276,10 @@ static inline struct answer ask_tcp(struct rig *r, const char *method, const cha
 		answer_done(&answer_);                                 \
 	} while (0)
 
-/* --- objects ---------------------------------------------------------------------------------- */
+/* --- objects --- */
 
-#define WEB "{\"name\":\"web\",\"containers\":{\"app\":{\"image\":\"x:1\"}}}"
+#define WEB_MIN "{\"containers\":{}}"
+#define WEB     "{\"name\":\"web\",\"containers\":{\"app\":{\"image\":\"x:1\"}}}"
 
 static inline void put_node(struct rig *r, const char *name)
 {
