@@ -1,6 +1,6 @@
 /*
- * A wire with a switch in it: passes bytes between clients and a server on the test's own loop, and can hold them back
- * in either direction or be cut, which no signal to the server can do as precisely.
+ * A wire with a switch in it: passes bytes between clients and a server on the test's own loop, and can hold
+ * them back in either direction or be cut, which no signal to the server can do as precisely.
  */
 #pragma once
 
@@ -23,7 +23,7 @@ struct forward {
 	char url[64];
 	struct list pairs;
 	bool hold_requests, hold_replies;
-	bool cut;	   /* connections are refused */
+	bool cut;          /* connections are refused */
 	unsigned accepted; /* connections so far */
 };
 
@@ -109,7 +109,8 @@ static inline void forward_accept(void *ctx, unsigned events)
 	list_append(&f->pairs, &p->link);
 	f->accepted++;
 	loop_fd_start(f->loop, &p->client.io, p->client.fd, LOOP_READ, forward_ready, &p->client);
-	loop_fd_start(f->loop, &p->server.io, p->server.fd, LOOP_READ | LOOP_WRITE, forward_ready, &p->server);
+	loop_fd_start(f->loop, &p->server.io, p->server.fd, LOOP_READ | LOOP_WRITE, forward_ready,
+	              &p->server);
 }
 
 /* Listens on a free port of loopback (f->url) for what is to go to url. */
@@ -141,7 +142,7 @@ static inline void forward_hold(struct forward *f, bool requests, bool replies)
 {
 	f->hold_requests = requests;
 	f->hold_replies = replies;
-	list_for_each_safe(node, &f->pairs) {
+	list_for_each_safe (node, &f->pairs) {
 		struct forward_pair *p = list_entry(node, struct forward_pair, link);
 		if (!forward_push(&p->client) || !forward_push(&p->server))
 			forward_pair_free(p);
