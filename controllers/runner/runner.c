@@ -1,4 +1,5 @@
 #include "controllers/runner/shell.h"
+#include "controllers/runner/stop_all.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -371,5 +372,26 @@ int runner_run(struct role *role)
 	}
 	int status = role_run(role);
 	(void)runner_free(r);
+	return status;
+}
+
+static void on_stopped(void *ctx, bool failed)
+{
+	role_quit(ctx, failed);
+}
+
+int runner_stop_all(struct role *role)
+{
+	const struct stop_all_config cfg = {
+	        .loop = role->loop, .engine_new = new_engine, .on_end = on_stopped, .ctx = role};
+	struct error err = {0};
+	struct stop_all *t = stop_all_new(&cfg, &err);
+	if (!t) {
+		char text[768];
+		(void)fprintf(stderr, "%s\n", error_format(&err, text, sizeof(text)));
+		return 1;
+	}
+	int status = role_run(role);
+	(void)stop_all_free(t);
 	return status;
 }
