@@ -51,8 +51,7 @@ static void add_put(struct build *b, const char *key, const struct kind *kind, c
 	f->bytes += strlen(key) + b->text.len + OP_BYTES;
 }
 
-/* --- values
- * ------------------------------------------------------------------------------------------------------- */
+/* --- values --- */
 
 /* The pod of this microservice without name and node: its containers, whose domains are the ingress's
  * business. */
@@ -116,8 +115,7 @@ static int64_t pod_mod_rev(const struct build *b, const struct plan_pod *p)
 	return pod->entry->mod_rev;
 }
 
-/* --- actions
- * ------------------------------------------------------------------------------------------------------ */
+/* --- actions --- */
 
 static void add_action(struct build *b, const struct plan_action *a)
 {

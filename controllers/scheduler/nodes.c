@@ -49,8 +49,7 @@ struct nodes {
 	size_t n_specs;
 };
 
-/* --- claims
- * ------------------------------------------------------------------------------------------------------- */
+/* --- claims --- */
 
 void claim_init(struct claim *c, const struct list_of *containers)
 {
@@ -84,8 +83,7 @@ static unsigned claim_has(const struct claim *c, int64_t port, int protocol)
 	return n;
 }
 
-/* --- slots
- * -------------------------------------------------------------------------------------------------------- */
+/* --- slots --- */
 
 static void slot_free(void *p)
 {
@@ -260,8 +258,7 @@ struct claim nodes_booked(const struct nodes *n, const char *name)
 	        .cpu_milli = s->cpu_booked, .memory_bytes = s->memory_booked, .n_ports = s->n_ports};
 }
 
-/* --- filter
- * ------------------------------------------------------------------------------------------------------- */
+/* --- filter --- */
 
 /* leaving: what will be free; NULL: nothing. */
 static enum refusal refusal_of(const struct pick *p, const struct slot *s, const struct claim *leaving)
@@ -306,8 +303,7 @@ static enum refusal refusal_of(const struct pick *p, const struct slot *s, const
 	return FITS;
 }
 
-/* --- score
- * -------------------------------------------------------------------------------------------------------- */
+/* --- score --- */
 
 struct pick_candidate {
 	struct slot *slot;

@@ -59,8 +59,7 @@ void nodes_services(const struct nodes *n, const char *name, void (*fn)(void *ct
 /* What is booked there; zero for a node that is not known. For tests and logs. */
 struct claim nodes_booked(const struct nodes *n, const char *name) _nonnull_(1, 2);
 
-/* --- picking
- * ------------------------------------------------------------------------------------------------------ */
+/* --- picking --- */
 
 struct pick_candidate;
 

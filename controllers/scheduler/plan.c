@@ -190,8 +190,7 @@ static const char *find_node(struct turn *t, const struct plan_pod *old, bool st
 	return node;
 }
 
-/* --- what is beyond the scale
- * --------------------------------------------------------------------------------- */
+/* --- what is beyond the scale --- */
 
 static void plan_surplus(struct turn *t)
 {
@@ -201,8 +200,7 @@ static void plan_surplus(struct turn *t)
 			return;
 }
 
-/* --- one seat for each ordinal
- * ---------------------------------------------------------------------------------- */
+/* --- one seat for each ordinal --- */
 
 /* The oldest pod that may be the seat, unless it failed while a newer one is up. */
 static const struct plan_pod *find_seat(const struct turn *t, const struct group *g)
@@ -344,8 +342,7 @@ static void plan_seats(struct turn *t)
 	}
 }
 
-/* --- steps of a rollout or a drain
- * --------------------------------------------------------------------------------- */
+/* --- steps of a rollout or a drain --- */
 
 /* Whether the budget allows one more replacement of the leaver. */
 static bool may_step(const struct turn *t, const struct plan_pod *leaver)
@@ -404,8 +401,7 @@ static void plan_steps(struct turn *t)
 	}
 }
 
-/* --- revisions
- * ---------------------------------------------------------------------------------------------------- */
+/* --- revisions --- */
 
 static bool revision_stored(const struct plan_in *in)
 {
@@ -453,8 +449,7 @@ static void plan_revisions(struct turn *t)
 	}
 }
 
-/* --- the whole
- * ---------------------------------------------------------------------------------------------------- */
+/* --- the whole --- */
 
 /* Traffic stops first; the status goes last, because it is what a restarted scheduler finds the rest by. */
 static void plan_deletion(struct turn *t)

@@ -39,8 +39,7 @@ static struct counts count(const struct report *r)
 	return c;
 }
 
-/* --- endpoints
- * -------------------------------------------------------------------------------------------------- */
+/* --- endpoints --- */
 
 /* "app/80/tcp" -> host port, by key, as a list that is read back would be. */
 static struct pairs endpoint_ports(struct arena *a, const struct pod_status *s)
@@ -137,8 +136,7 @@ static void report_endpoints(const struct report *r, const struct counts *c, str
 	(void)plan_add(plan, r->arena, PLAN_ENDPOINTS_PUT, "the ready pods changed");
 }
 
-/* --- conditions
- * ------------------------------------------------------------------------------------------------- */
+/* --- conditions --- */
 
 static const struct condition *condition_of(const struct microservice_status *s, const char *type)
 {
@@ -263,8 +261,7 @@ static void condition_pending(const struct report *r, struct microservice_status
 		        arena_printf(r->arena, "accepted, but this version does not act on: %s", p.buf));
 }
 
-/* --- status
- * ----------------------------------------------------------------------------------------------------- */
+/* --- status --- */
 
 static struct microservice_status *status_of(const struct report *r, const struct counts *c,
                                              const struct plan *plan)

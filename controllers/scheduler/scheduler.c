@@ -47,8 +47,7 @@ struct wanted {
 	struct claim claim;
 };
 
-/* --- gather
- * ------------------------------------------------------------------------------------------------------- */
+/* --- gather --- */
 
 static const struct microservice *last_good(const struct service *s, const char *hash)
 {
@@ -142,8 +141,7 @@ static const char *ask_why(void *ctx)
 	return pick_why(&a->pick);
 }
 
-/* --- execute and record
- * ------------------------------------------------------------------------------------------- */
+/* --- execute and record --- */
 
 static void feed(struct scheduler *t, const char *key, int64_t now_ms);
 
@@ -244,8 +242,7 @@ static void log_plan(const struct service *s, const struct plan *plan)
 	}
 }
 
-/* --- one turn of one service
- * ---------------------------------------------------------------------------------------- */
+/* --- one turn of one service --- */
 
 static void note_unplaced(struct scheduler *t, struct service *s, bool unplaced)
 {
@@ -313,8 +310,7 @@ static enum queue_result handle(void *ctx, const char *key)
 	return QUEUE_DONE;
 }
 
-/* --- what changes
- * --------------------------------------------------------------------------------------------------- */
+/* --- what changes --- */
 
 static void on_touch(void *ctx, struct service *s, bool status_only)
 {
@@ -397,8 +393,7 @@ static void on_identity(void *ctx, struct store_identity was, struct store_ident
 	feed_all(t);
 }
 
-/* --- leadership
- * ----------------------------------------------------------------------------------------------------- */
+/* --- leadership --- */
 
 static void on_elected(void *ctx)
 {

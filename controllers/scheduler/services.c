@@ -89,8 +89,7 @@ bool services_forget(struct services *all, struct service *s)
 	return true;
 }
 
-/* --- reservations
- * ------------------------------------------------------------------------------------------------- */
+/* --- reservations --- */
 
 static struct claim claim_copy(const struct claim *c)
 {
@@ -120,9 +119,7 @@ void service_unreserve(struct services *all, struct service *s)
 	s->n_reserved = s->cap_reserved = 0;
 }
 
-/* --- pods
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- pods --- */
 
 static const struct pod *pod_of(const struct service_pod *p)
 {
@@ -219,8 +216,7 @@ static void feed_pod_status(struct services *all, const char *key, struct mirror
 	all->on_touch(all->ctx, p->service, true);
 }
 
-/* --- what belongs to a service
- * ------------------------------------------------------------------------------------- */
+/* --- what belongs to a service --- */
 
 static void feed_single(struct services *all, const char *key, struct mirror_entry *now, size_t member)
 {
@@ -268,8 +264,7 @@ static void feed_revision(struct services *all, const char *key, struct mirror_e
 	all->on_touch(all->ctx, s, false);
 }
 
-/* --- nodes
- * -------------------------------------------------------------------------------------------------------- */
+/* --- nodes --- */
 
 static void touch_by_key(void *ctx, const char *service)
 {

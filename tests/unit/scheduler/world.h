@@ -223,7 +223,7 @@ static inline void world_done(struct world *w)
 	str_done(&w->text);
 }
 
-/* --- planning --------------------------------------------------------------------------------------------------- */
+/* --- planning --- */
 
 static inline const char *world_pick(void *ctx)
 {
