@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "controllers/api/feed.h"
-#include "controllers/api/session.h"
+#include "controllers/api/relay.h"
 #include "core/json.h"
 
 static void reply_text(struct call *c, int status, const char *text)
@@ -56,7 +56,7 @@ void info_metrics(struct call *c)
 	_cleanup_str_ struct str out = STR_INIT;
 	metrics_print(&a->metrics, &out);
 	gauge(&out, "tug_api_watchers", "Open event streams.", feed_watchers(a->feed));
-	gauge(&out, "tug_api_sessions", "Open sessions with runners.", sessions_count(a->sessions));
+	gauge(&out, "tug_api_sessions", "Open sessions with runners.", relays_count(a->relays));
 	gauge(&out, "tug_api_connections", "Open connections.", httpd_connections(a->httpd));
 	gauge(&out, "tug_store_ready", "1 while the store is connected.", a->store->state == STORE_READY);
 	gauge(&out, "tug_mirror_synced", "1 once the copy of the store is complete.",

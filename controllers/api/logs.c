@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "controllers/api/object.h"
-#include "controllers/api/session.h"
+#include "controllers/api/relay.h"
 #include "core/clock.h"
 #include "kind/node.h"
 #include "kind/pod.h"
@@ -86,7 +86,7 @@ static int read_options(struct call *c, struct value *v, bool *ret_streams, stru
 	return r;
 }
 
-void session_logs(struct call *c)
+void logs_handle(struct call *c)
 {
 	struct error err = {0};
 	struct filter f = {0};
@@ -109,7 +109,7 @@ void session_logs(struct call *c)
 	if (container && c->req.method == METHOD_HEAD)
 		call_reply(c, 200, "text/plain; charset=utf-8", "", 0);
 	else if (container)
-		session_begin(c, choice.pod, container, options, streams);
+		relay_begin(c, choice.pod, container, options, streams);
 	kind_free(&kind_pod, choice.pod);
 	filter_done(&f);
 }

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "controllers/api/feed.h"
-#include "controllers/api/session.h"
+#include "controllers/api/relay.h"
 #include "controllers/api/write.h"
 #include "core/limits.h"
 #include "core/log.h"
@@ -145,7 +145,7 @@ static enum httpd_body on_head(void *ctx, const struct httpd_request *http, size
 	if (!at.route || at.route->bound == 0 || foreign_origin(http))
 		goto out;
 	if (at.route->flags & ROUTE_UPLOAD) {
-		body = sessions_expects(a->sessions, at.name, http) ? HTTPD_BODY_STREAM : HTTPD_BODY_REFUSED;
+		body = relays_expect(a->relays, at.name, http) ? HTTPD_BODY_STREAM : HTTPD_BODY_REFUSED;
 		goto out;
 	}
 	*ret_bound = at.route->bound;
@@ -378,7 +378,7 @@ int api_new(struct loop *loop, struct store *store, const struct api_config *con
 		limits.stream_queue = 8 * LIMIT_VALUE;
 	a->httpd = httpd_new(loop, &limits, &handler, a);
 	a->feed = feed_new(a);
-	a->sessions = sessions_new(a);
+	a->relays = relays_new(a);
 	r = listen_all(a, config, err);
 	if (r < 0) {
 		api_free(a);
@@ -396,7 +396,7 @@ struct api *api_free(struct api *a)
 		return NULL;
 	a->httpd = httpd_free(a->httpd);
 	assert(list_empty(&a->calls));
-	a->sessions = sessions_free(a->sessions);
+	a->relays = relays_free(a->relays);
 	a->feed = feed_free(a->feed);
 	a->mirror = mirror_free(a->mirror);
 	limiter_done(&a->limiter);

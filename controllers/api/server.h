@@ -14,7 +14,7 @@
 #include "mirror/mirror.h"
 
 struct feed;
-struct sessions;
+struct relays;
 
 struct api {
 	struct loop *loop;
@@ -22,7 +22,7 @@ struct api {
 	struct mirror *mirror;
 	struct httpd *httpd;
 	struct feed *feed;
-	struct sessions *sessions;
+	struct relays *relays;
 	struct limiter limiter;
 	struct metrics metrics;
 	struct list calls;  /* struct call, all that are open */
@@ -100,8 +100,8 @@ void write_patch(struct call *c) _nonnull_(1);
 void write_delete(struct call *c) _nonnull_(1);
 void write_door(struct call *c) _nonnull_(1);
 
-void session_logs(struct call *c) _nonnull_(1);
-void session_upload(struct call *c) _nonnull_(1);
+void logs_handle(struct call *c) _nonnull_(1);
+void relay_upload(struct call *c) _nonnull_(1);
 
 void info_root(struct call *c) _nonnull_(1);
 void info_version(struct call *c) _nonnull_(1);

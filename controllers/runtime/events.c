@@ -112,16 +112,18 @@ static void on_flush(void *ctx)
 	pending_clear(e);
 }
 
-/* Text from engines and users may be anything, and may have been cut within a character; what is stored is
- * UTF-8. */
+/* Text from engines and users may be anything, and was perhaps cut within a character; stored is UTF-8. */
 static void make_text(char *s)
 {
 	size_t len = strlen(s);
-	for (size_t cut = 0; cut < 4 && cut <= len; cut++)
+	for (size_t cut = 0; cut < 4 && (cut == 0 || (unsigned char)s[len - cut] >= 0x80); cut++) {
 		if (str_is_utf8(s, len - cut)) {
 			s[len - cut] = '\0';
 			return;
 		}
+		if (cut == len)
+			break;
+	}
 	for (; *s; s++)
 		if ((unsigned char)*s >= 0x80)
 			*s = '?';

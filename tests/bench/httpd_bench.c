@@ -1,12 +1,15 @@
 /*
  * What the HTTP server costs: CPU per request and per handshake, memory per idle event stream, the time of
- * one event to many watchers. The server runs in this process, the load comes from a forked child, so that
- * the figures are the server's own. Prints NAME<TAB>VALUE<TAB>UNIT lines.
+ * one event to many watchers. The server runs in this process; the load is this program started again, so
+ * that time and memory measured here are the server's own. Prints NAME<TAB>VALUE<TAB>UNIT lines.
+ *
+ * "cpu per bare answer" is what the same bytes cost with recv and send alone: the kernel's share, which no
+ * server can go below and which differs much between machines.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -21,18 +24,24 @@
 #include "lib/certs.h"
 #include "lib/test.h"
 
-enum { REQUESTS = 100000, CLIENTS = 50, HANDSHAKES = 2000, PLAIN_STREAMS = 5000, TLS_STREAMS = 1000 };
+enum {
+	REQUESTS = 100000,
+	CLIENTS = 50,
+	HANDSHAKES = 2000,
+	PLAIN_STREAMS = 5000,
+	TLS_STREAMS = 1000,
+	BARE_ANSWER = 190,
+};
 
-/* --- the server
- * ------------------------------------------------------------------------------------------------------ */
+/* --- the server --- */
 
 struct server {
 	struct loop *loop;
 	struct httpd *httpd;
 	struct httpd_exchange *streams[PLAIN_STREAMS];
 	unsigned n_streams;
-	struct loop_fd child; /* the load's end of the pipe: closed when it is done */
-	bool done;
+	struct loop_fd child; /* the load's standard output */
+	bool done;            /* it said something, or ended */
 };
 
 static void on_request(void *ctx, struct httpd_exchange *x, const struct httpd_request *req)
@@ -58,42 +67,36 @@ static void on_gone(void *ctx, struct httpd_exchange *x)
 		}
 }
 
-static double cpu_us(void)
-{
-	struct rusage u;
-	(void)getrusage(RUSAGE_SELF, &u);
-	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e6 +
-	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
-}
-
-static int64_t now_us(void)
-{
-	struct timespec t;
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
-static long pss_kib(void)
-{
-	char line[200];
-	long kib = 0;
-	FILE *f = fopen("/proc/self/smaps_rollup", "r");
-	CHECK(f);
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "Pss: %ld", &kib) == 1)
-			break;
-	(void)fclose(f);
-	return kib;
-}
-
 static void on_child(void *ctx, unsigned events _unused_)
 {
 	struct server *s = ctx;
 	s->done = true;
 }
 
-/* --- the load
- * -------------------------------------------------------------------------------------------------------- */
+static void server_start(struct server *s, const struct httpd_tls *tls)
+{
+	static const struct httpd_handler handler = {.on_request = on_request, .on_gone = on_gone};
+	struct error err;
+	s->loop = loop_new();
+	s->httpd = httpd_new(s->loop, NULL, &handler, s);
+	if (httpd_listen(s->httpd, "127.0.0.1:0", tls, NULL, &err) < 0)
+		test_fail(__FILE__, __LINE__, "%s", err.text);
+}
+
+static void server_stop(struct server *s)
+{
+	s->httpd = httpd_free(s->httpd);
+	s->loop = loop_free(s->loop);
+}
+
+/* --- the load: this program again, as `httpd_bench LOAD PORT COUNT [CA]` --- */
+
+static const char get[] = "GET /v1/microservices/default/web HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n"
+                          "User-Agent: bench\r\nAccept: */*\r\n\r\n";
+static const char get_events[] = "GET /events HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n\r\n";
+#define POST_300                                                                                       \
+	"POST /v1/microservice?password=dev HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nUser-Agent: bench\r\n" \
+	"Content-Type: application/json\r\nContent-Length: 300\r\n\r\n%0300d"
 
 struct client {
 	int fd;
@@ -102,19 +105,25 @@ struct client {
 };
 
 struct load {
-	uint16_t port;
+	const char *port;
+	unsigned count;
 	struct tls_context *tls; /* NULL: plain */
 	const char *request;
-	size_t answer_len; /* each has the same: learnt from the first */
-	struct client clients[CLIENTS];
 };
+
+static int64_t now_us(void)
+{
+	struct timespec t;
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
 
 static struct client client_open(const struct load *l)
 {
 	struct client c = {.fd = -1};
 	char text[64];
 	struct net_address a;
-	(void)snprintf(text, sizeof(text), "127.0.0.1:%u", l->port);
+	(void)snprintf(text, sizeof(text), "127.0.0.1:%s", l->port);
 	CHECK(net_address_parse(text, &a, NULL) == 0);
 	c.fd = net_connect(&a);
 	CHECK(c.fd >= 0);
@@ -139,9 +148,9 @@ static void client_close(struct client *c)
 
 static void client_send(struct client *c, const char *text)
 {
-	ssize_t n = c->tls ? tls_write(c->tls, text, strlen(text))
-	                   : send(c->fd, text, strlen(text), MSG_NOSIGNAL);
-	CHECK_INT(n, strlen(text));
+	size_t len = strlen(text);
+	ssize_t n = c->tls ? tls_write(c->tls, text, len) : send(c->fd, text, len, MSG_NOSIGNAL);
+	CHECK_INT(n, len);
 	c->got = 0;
 }
 
@@ -155,230 +164,305 @@ static size_t client_read(struct client *c, char *buf, size_t len)
 	return n < 0 ? 0 : (size_t)n;
 }
 
-static size_t learn_length(const struct load *l)
+/* The first piece of an answer. */
+static size_t client_wait(struct client *c, char *buf, size_t len)
 {
-	char buf[4096];
-	struct client c = client_open(l);
-	client_send(&c, l->request);
+	struct pollfd p = {.fd = c->fd, .events = POLLIN};
 	size_t n;
-	struct pollfd p = {.fd = c.fd, .events = POLLIN};
 	do
 		CHECK(poll(&p, 1, 10000) == 1);
-	while ((n = client_read(&c, buf, sizeof(buf))) == 0);
-	client_close(&c);
+	while ((n = client_read(c, buf, len)) == 0);
 	return n;
 }
 
-static void run_requests(struct load *l, unsigned requests)
+static void watch(int ep, const struct client *c, unsigned number)
 {
+	struct epoll_event e = {.events = EPOLLIN, .data.u32 = number};
+	CHECK(epoll_ctl(ep, EPOLL_CTL_ADD, c->fd, &e) == 0);
+}
+
+static void load_requests(const struct load *l)
+{
+	struct client clients[CLIENTS], first = client_open(l);
+	char buf[4096];
 	int ep = epoll_create1(0);
-	unsigned sent = 0, done = 0;
-	l->answer_len = learn_length(l);
-	for (unsigned i = 0; i < CLIENTS; i++, sent++) {
-		l->clients[i] = client_open(l);
-		struct epoll_event e = {.events = EPOLLIN, .data.u32 = i};
-		CHECK(epoll_ctl(ep, EPOLL_CTL_ADD, l->clients[i].fd, &e) == 0);
-		client_send(&l->clients[i], l->request);
+	unsigned sent = CLIENTS, done = 0;
+	client_send(&first, l->request);
+	size_t answer_len = client_wait(&first, buf, sizeof(buf)); /* all are as long as this one */
+	client_close(&first);
+	for (unsigned i = 0; i < CLIENTS; i++) {
+		clients[i] = client_open(l);
+		watch(ep, &clients[i], i);
+		client_send(&clients[i], l->request);
 	}
-	while (done < requests) {
+	while (done < l->count) {
 		struct epoll_event events[CLIENTS];
 		int n = epoll_wait(ep, events, CLIENTS, 10000);
 		CHECK(n > 0);
 		for (int i = 0; i < n; i++) {
-			char buf[4096];
-			struct client *c = &l->clients[events[i].data.u32];
+			struct client *c = &clients[events[i].data.u32];
 			c->got += client_read(c, buf, sizeof(buf));
-			if (c->got < l->answer_len)
+			if (c->got < answer_len)
 				continue;
-			CHECK_INT(c->got, l->answer_len);
+			CHECK_INT(c->got, answer_len);
 			done++;
-			if (sent++ < requests)
+			if (sent++ < l->count)
 				client_send(c, l->request);
 		}
 	}
 	for (unsigned i = 0; i < CLIENTS; i++)
-		client_close(&l->clients[i]);
+		client_close(&clients[i]);
 	(void)close(ep);
 }
 
-static void run_handshakes(struct load *l, unsigned handshakes)
+static void load_handshakes(const struct load *l)
 {
-	for (unsigned i = 0; i < handshakes; i++) {
+	for (unsigned i = 0; i < l->count; i++) {
 		struct client c = client_open(l);
 		client_close(&c);
 	}
 }
 
-/* --- both
- * -------------------------------------------------------------------------------------------------------------
- */
-
-/* Forks the load, serves until it is done, and returns the CPU time that the server took. */
-static double serve(struct server *s, struct load *l, void (*run)(struct load *, unsigned), unsigned count)
+/* Opens streams, says so, waits until each has read an event, says when that was, stays until told to go. */
+static void load_streams(const struct load *l)
 {
-	int ends[2];
-	CHECK(pipe2(ends, O_CLOEXEC) == 0);
-	pid_t pid = fork();
-	CHECK(pid >= 0);
-	if (pid == 0) {
-		(void)close(ends[0]);
-		run(l, count);
-		_exit(0);
-	}
-	(void)close(ends[1]);
-	s->done = false;
-	s->child = (struct loop_fd){0};
-	loop_fd_start(s->loop, &s->child, ends[0], LOOP_READ, on_child, s);
-	double before = cpu_us();
-	while (!s->done)
-		loop_step(s->loop, 1000);
-	double used = cpu_us() - before;
-	loop_fd_stop(&s->child);
-	(void)close(ends[0]);
-	int status;
-	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
-	while (httpd_connections(s->httpd) > 0)
-		loop_step(s->loop, 100);
-	return used;
-}
-
-/* Opens streams and, for each line on stdin's place, reports when all of them have read an event. */
-static void watch(struct load *l, unsigned count, int ready, int go)
-{
-	struct client *clients = mem_zalloc(count * sizeof(*clients));
+	struct client *clients = mem_zalloc(l->count * sizeof(*clients));
+	char buf[4096];
 	int ep = epoll_create1(0);
-	for (unsigned i = 0; i < count; i++) {
-		char buf[4096];
+	for (unsigned i = 0; i < l->count; i++) {
 		clients[i] = client_open(l);
 		client_send(&clients[i], l->request);
-		struct pollfd p = {.fd = clients[i].fd, .events = POLLIN};
-		do
-			CHECK(poll(&p, 1, 10000) == 1);
-		while (client_read(&clients[i], buf, sizeof(buf)) == 0);
-		struct epoll_event e = {.events = EPOLLIN, .data.u32 = i};
-		CHECK(epoll_ctl(ep, EPOLL_CTL_ADD, clients[i].fd, &e) == 0);
+		(void)client_wait(&clients[i], buf, sizeof(buf));
+		watch(ep, &clients[i], i);
 	}
-	CHECK(write(ready, "r", 1) == 1);
-	for (unsigned left = count; left > 0;) {
+	CHECK(write(STDOUT_FILENO, "r", 1) == 1);
+	for (unsigned left = l->count; left > 0;) {
 		struct epoll_event events[256];
 		int n = epoll_wait(ep, events, 256, 60000);
 		CHECK(n > 0);
-		for (int i = 0; i < n; i++) {
-			char buf[4096];
-			if (client_read(&clients[events[i].data.u32], buf, sizeof(buf)) > 0)
-				left--;
-		}
+		for (int i = 0; i < n; i++)
+			left -= client_read(&clients[events[i].data.u32], buf, sizeof(buf)) > 0;
 	}
 	int64_t end = now_us();
-	CHECK(write(ready, &end, sizeof(end)) == sizeof(end));
-	char c;
-	(void)!read(go, &c, 1); /* until the server has measured */
+	CHECK(write(STDOUT_FILENO, &end, sizeof(end)) == sizeof(end));
+	(void)!read(STDIN_FILENO, buf, 1);
+	for (unsigned i = 0; i < l->count; i++)
+		client_close(&clients[i]);
+	free(clients);
+	(void)close(ep);
 }
 
-/* Memory of idle streams, then one event to all of them. */
-static void bench_streams(struct server *s, struct load *l, unsigned count, const char *kind)
+static int load_main(const char *what, const char *port, const char *count, const char *ca)
 {
-	int ready[2], go[2];
-	CHECK(pipe2(ready, O_CLOEXEC) == 0 && pipe2(go, O_CLOEXEC) == 0);
-	long before = pss_kib();
-	pid_t pid = fork();
-	CHECK(pid >= 0);
-	if (pid == 0) {
-		(void)close(go[1]);
-		watch(l, count, ready[1], go[0]);
-		_exit(0);
+	char post[1000];
+	int64_t n;
+	CHECK(str_parse_i64(count, &n) == 0);
+	(void)snprintf(post, sizeof(post), POST_300, 0);
+	struct load l = {.port = port, .count = (unsigned)n, .request = get};
+	if (ca)
+		CHECK(tls_client_new(ca, NULL, NULL, NULL, false, &l.tls, NULL) == 0);
+	if (streq(what, "handshakes")) {
+		load_handshakes(&l);
+	} else if (streq(what, "streams")) {
+		l.request = get_events;
+		load_streams(&l);
+	} else {
+		l.request = streq(what, "post") ? post : get;
+		load_requests(&l);
 	}
-	(void)close(go[0]);
+	l.tls = tls_context_unref(l.tls);
+	return 0;
+}
+
+struct child {
+	pid_t pid;
+	int in, out;
+};
+
+static struct child child_start(uint16_t port, const char *what, unsigned count, const char *ca)
+{
+	struct child c;
+	int in[2], out[2];
+	char port_text[16], count_text[16];
+	(void)snprintf(port_text, sizeof(port_text), "%u", port);
+	(void)snprintf(count_text, sizeof(count_text), "%u", count);
+	CHECK(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0);
+	c.pid = fork();
+	CHECK(c.pid >= 0);
+	if (c.pid == 0) {
+		(void)dup2(in[0], STDIN_FILENO);
+		(void)dup2(out[1], STDOUT_FILENO);
+		(void)execl("/proc/self/exe", "httpd_bench", what, port_text, count_text, ca, (char *)NULL);
+		_exit(127);
+	}
+	(void)close(in[0]);
+	(void)close(out[1]);
+	c.in = in[1];
+	c.out = out[0];
+	return c;
+}
+
+static void child_end(struct child *c)
+{
+	int status;
+	(void)close(c->in);
+	CHECK(waitpid(c->pid, &status, 0) == c->pid);
+	CHECK_INT(status, 0);
+	(void)close(c->out);
+}
+
+/* --- measuring --- */
+
+static double cpu_us(void)
+{
+	struct rusage u;
+	(void)getrusage(RUSAGE_SELF, &u);
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e6 +
+	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
+}
+
+/* What is not shared with files: those pages count by how many processes map them. */
+static long memory_kib(void)
+{
+	char line[200];
+	long kib = -1;
+	FILE *f = fopen("/proc/self/smaps_rollup", "r");
+	CHECK(f);
+	while (kib < 0 && fgets(line, sizeof(line), f))
+		(void)sscanf(line, "Pss_Anon: %ld", &kib);
+	(void)fclose(f);
+	return kib;
+}
+
+/* Serves until the child says something, or ends. */
+static void serve(struct server *s, const struct child *c)
+{
 	s->done = false;
 	s->child = (struct loop_fd){0};
-	loop_fd_start(s->loop, &s->child, ready[0], LOOP_READ, on_child, s);
+	loop_fd_start(s->loop, &s->child, c->out, LOOP_READ, on_child, s);
 	while (!s->done)
 		loop_step(s->loop, 1000);
-	CHECK_INT(s->n_streams, count);
-	char c;
-	CHECK(read(ready[0], &c, 1) == 1);
-	/* the child shares our pages copy-on-write, which would halve what we count: both sides of it are
-	 * summed */
-	long after = pss_kib();
-	printf("httpd.idle_stream.%s\t%.2f\tKB\n", kind, (double)(after - before) * 1.024 / count);
+	loop_fd_stop(&s->child);
+}
 
+static void serve_until_empty(struct server *s)
+{
+	while (httpd_connections(s->httpd) > 0)
+		loop_step(s->loop, 100);
+}
+
+/* The CPU time of one of count such things, in us. */
+static double measure(struct server *s, const char *what, unsigned count, const char *ca)
+{
+	double before = cpu_us();
+	struct child c = child_start(httpd_port(s->httpd, 0), what, count, ca);
+	serve(s, &c);
+	child_end(&c);
+	serve_until_empty(s);
+	return (cpu_us() - before) / count;
+}
+
+static void measure_streams(struct server *s, unsigned count, const char *ca)
+{
 	static const char event[] =
 	        "id: 4711\nevent: put\ndata: {\"kind\":\"pod\",\"name\":\"web-0-1a2b3c\",\"status\":"
 	        "{\"phase\":\"running\",\"ready\":true}}\n\n";
-	s->done = false;
+	const char *kind = ca ? "TLS" : "plain";
+	char byte;
+	long before = memory_kib();
+	struct child c = child_start(httpd_port(s->httpd, 0), "streams", count, ca);
+	serve(s, &c);
+	CHECK(read(c.out, &byte, 1) == 1);
+	CHECK_INT(s->n_streams, count);
+	printf("idle event stream %s\t%.2f\tKB\n", kind, (double)(memory_kib() - before) * 1.024 / count);
+
 	double cpu = cpu_us();
 	int64_t start = now_us(), end;
 	for (unsigned i = 0; i < s->n_streams; i++)
 		CHECK(httpd_stream_write(s->streams[i], event, sizeof(event) - 1));
-	while (!s->done)
-		loop_step(s->loop, 1000);
+	serve(s, &c);
 	cpu = cpu_us() - cpu;
-	CHECK(read(ready[0], &end, sizeof(end)) == sizeof(end));
-	printf("httpd.event_to_%u.%s\t%.1f\tms\n", count, kind, (double)(end - start) / 1000.);
-	printf("httpd.event_cpu.%s\t%.2f\tus per watcher\n", kind, cpu / count);
-	loop_fd_stop(&s->child);
-	(void)close(go[1]);
-	(void)close(ready[0]);
-	(void)close(ready[1]);
-	int status;
-	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
-	while (httpd_connections(s->httpd) > 0)
-		loop_step(s->loop, 100);
+	CHECK(read(c.out, &end, sizeof(end)) == sizeof(end));
+	printf("event to %u watchers%s\t%.1f\tms\n", count, ca ? " over TLS" : "",
+	       (double)(end - start) / 1000.);
+	printf("cpu per event and watcher %s\t%.2f\tus\n", kind, cpu / count);
+	(void)close(c.in);
+	c.in = -1;
+	serve_until_empty(s);
+	child_end(&c);
 }
 
-static struct server server_new(const struct httpd_tls *tls, const struct httpd_handler *h, struct server *s)
+static void bare_accept(int ep, int listener)
 {
-	struct error err;
-	s->loop = loop_new();
-	s->httpd = httpd_new(s->loop, NULL, h, s);
-	if (httpd_listen(s->httpd, "127.0.0.1:0", tls, NULL, &err) < 0)
-		test_fail(__FILE__, __LINE__, "%s", err.text);
-	return *s;
+	int one = 1;
+	struct epoll_event e = {.events = EPOLLIN};
+	e.data.fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	CHECK(e.data.fd >= 0);
+	(void)setsockopt(e.data.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	CHECK(epoll_ctl(ep, EPOLL_CTL_ADD, e.data.fd, &e) == 0);
 }
 
-int main(void)
+/* The same bytes in and out without a server around them. */
+static double measure_bare(unsigned count)
 {
-	static const struct httpd_handler handler = {.on_request = on_request, .on_gone = on_gone};
+	char buf[BARE_ANSWER];
+	struct net_address a;
+	CHECK(net_address_parse("127.0.0.1:0", &a, NULL) == 0);
+	int listener = net_listen(&a, CLIENTS), ep = epoll_create1(0);
+	CHECK(listener >= 0 && getsockname(listener, &a.any, &a.len) == 0);
+	memset(buf, 'x', sizeof(buf));
+	double before = cpu_us();
+	struct child c = child_start(ntohs(a.v4.sin_port), "get", count, NULL);
+	struct epoll_event e = {.events = EPOLLIN, .data.fd = listener};
+	CHECK(epoll_ctl(ep, EPOLL_CTL_ADD, listener, &e) == 0);
+	for (unsigned open = 0, seen = 0; open > 0 || seen <= CLIENTS;) {
+		struct epoll_event events[CLIENTS];
+		int n = epoll_wait(ep, events, CLIENTS, 10000);
+		CHECK(n > 0);
+		for (int i = 0; i < n; i++) {
+			int fd = events[i].data.fd;
+			if (fd == listener) {
+				bare_accept(ep, listener);
+				open++;
+				seen++;
+			} else if (recv(fd, buf, sizeof(buf), 0) > 0) {
+				CHECK_INT(send(fd, buf, sizeof(buf), MSG_NOSIGNAL), sizeof(buf));
+			} else {
+				(void)close(fd);
+				open--;
+			}
+		}
+	}
+	child_end(&c);
+	(void)close(ep);
+	(void)close(listener);
+	return (cpu_us() - before) / count;
+}
+
+int main(int argc, char **argv)
+{
 	static struct server s;
 	struct rlimit files;
 	CHECK(getrlimit(RLIMIT_NOFILE, &files) == 0);
 	files.rlim_cur = files.rlim_max;
 	CHECK(setrlimit(RLIMIT_NOFILE, &files) == 0);
-	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc >= 4)
+		return load_main(argv[1], argv[2], argv[3], argc > 4 ? argv[4] : NULL);
+	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 
-	char post[1000];
-	(void)snprintf(
-	        post, sizeof(post),
-	        "POST /v1/microservice?password=dev HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nUser-Agent: bench\r\n"
-	        "Content-Type: application/json\r\nContent-Length: 300\r\n\r\n%0300d",
-	        0);
-	static const char get[] = "GET /v1/microservices/default/web HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n"
-	                          "User-Agent: bench\r\nAccept: */*\r\n\r\n";
-	static const char events[] = "GET /events HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n\r\n";
-
-	(void)server_new(NULL, &handler, &s);
-	struct load l = {.port = httpd_port(s.httpd, 0)};
-	l.request = get;
-	printf("httpd.get\t%.2f\tus CPU\n", serve(&s, &l, run_requests, REQUESTS) / REQUESTS);
-	l.request = post;
-	printf("httpd.post_300\t%.2f\tus CPU\n", serve(&s, &l, run_requests, REQUESTS) / REQUESTS);
-	l.request = events;
-	bench_streams(&s, &l, PLAIN_STREAMS, "plain");
-	s.httpd = httpd_free(s.httpd);
-	s.loop = loop_free(s.loop);
+	printf("cpu per bare answer\t%.2f\tus\n", measure_bare(REQUESTS));
+	server_start(&s, NULL);
+	printf("cpu per GET\t%.2f\tus\n", measure(&s, "get", REQUESTS, NULL));
+	printf("cpu per POST 300 B\t%.2f\tus\n", measure(&s, "post", REQUESTS, NULL));
+	measure_streams(&s, PLAIN_STREAMS, NULL);
+	server_stop(&s);
 
 	struct httpd_tls tls = {.cert_file = certs_cert("server"), .key_file = certs_key("server")};
-	(void)server_new(&tls, &handler, &s);
-	l.port = httpd_port(s.httpd, 0);
-	CHECK(tls_client_new(certs_cert("ca"), NULL, NULL, NULL, false, &l.tls, NULL) == 0);
-	l.request = get;
-	printf("httpd.get.tls\t%.2f\tus CPU\n", serve(&s, &l, run_requests, REQUESTS) / REQUESTS);
-	printf("httpd.handshake\t%.3f\tms CPU\n",
-	       serve(&s, &l, run_handshakes, HANDSHAKES) / HANDSHAKES / 1000.);
-	l.request = events;
-	bench_streams(&s, &l, TLS_STREAMS, "tls");
-	l.tls = tls_context_unref(l.tls);
-	s.httpd = httpd_free(s.httpd);
-	s.loop = loop_free(s.loop);
+	const char *ca = certs_cert("ca");
+	server_start(&s, &tls);
+	printf("cpu per TLS GET\t%.2f\tus\n", measure(&s, "get", REQUESTS, ca));
+	printf("cpu per TLS handshake\t%.0f\tus\n", measure(&s, "handshakes", HANDSHAKES, ca));
+	measure_streams(&s, TLS_STREAMS, ca);
+	server_stop(&s);
 	return 0;
 }

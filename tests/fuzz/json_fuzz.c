@@ -35,6 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_style(v, JSON_COMPACT);
 	check_style(v, JSON_INDENT);
 	_cleanup_value_ struct value *merged = value_merge(v, v);
+	_cleanup_value_ struct value *twice = value_merge(merged, v);
+	must(value_equal(merged, twice));
 	_cleanup_value_ struct value *copy = value_copy(v);
 	must(value_equal(v, copy));
 	return 0;

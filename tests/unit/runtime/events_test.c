@@ -210,7 +210,12 @@ TEST(any_text)
 		memcpy(lengthy + i, "\xc3\xa4", 2); /* cut in the middle of one of them */
 	events_add(b.e, false, "node/n1", "Ready", "x%s", lengthy);
 	events_add(b.e, false, "node/n1", "Ready", "bad \xff\x01 \"quoted\"\n");
-	CHECK_INT(events_read(&b), 2);
+	events_add(b.e, false, "node/n1", "Ready",
+	           "\xff"
+	           "b");
+	events_add(b.e, false, "node/n1", "Ready", "%s", "");
+	CHECK_INT(events_read(&b), 4);
+	CHECK_STR(event_of(&b, 2)->message, "?b");
 	for (size_t i = 0; i < 2; i++) {
 		const char *m = event_of(&b, i)->message;
 		CHECK(str_is_utf8(m, strlen(m)));

@@ -12,16 +12,16 @@
 #define SESSION_QUIET_MS 1000  /* connected, but silent: the answer begins all the same */
 #define SESSION_LEASE_MS 60000 /* of all keys of this process */
 
-struct sessions *sessions_new(struct api *a) _nonnull_(1);
+struct relays *relays_new(struct api *a) _nonnull_(1);
 /* All calls are gone. NULL is fine; returns NULL. */
-struct sessions *sessions_free(struct sessions *s);
+struct relays *relays_free(struct relays *s);
 /*
  * Asks the runner of the pod's node for the log of a container and relays it to the call. options: further
  * members of the session. streams: the reader takes frames rather than text.
  */
-void session_begin(struct call *c, const struct pod *pod, const char *container, const struct value *options,
+void relay_begin(struct call *c, const struct pod *pod, const char *container, const struct value *options,
                    bool streams) _nonnull_(1, 2, 3, 4);
 /* Is this the upload that a session waits for? Asked before the body is taken. */
-bool sessions_expects(const struct sessions *s, const char *id, const struct httpd_request *http)
+bool relays_expect(const struct relays *s, const char *id, const struct httpd_request *http)
         _nonnull_(1, 2, 3);
-unsigned sessions_count(const struct sessions *s) _nonnull_(1);
+unsigned relays_count(const struct relays *s) _nonnull_(1);

@@ -1,4 +1,4 @@
-#include "controllers/api/session.h"
+#include "controllers/api/relay.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -15,15 +15,15 @@
 #define SESSION_SECRET_BYTES 32
 #define SESSION_ERROR_MAX    4096 /* of an error's text that is kept */
 
-struct sessions {
+struct relays {
 	struct api *api;
-	struct map by_id;          /* struct session_relay */
+	struct map by_id;          /* struct relay */
 	struct store_lease *lease; /* while there are sessions */
 	int64_t lease_id;          /* 0: not granted */
 };
 
-struct session_relay {
-	struct sessions *sessions;
+struct relay {
+	struct relays *relays;
 	char id[2 * SESSION_ID_BYTES + 1], secret[2 * SESSION_SECRET_BYTES + 1];
 	char *node, *below, *key;
 	struct str value;
@@ -60,16 +60,16 @@ static void on_deleted(void *ctx _unused_, enum store_outcome outcome _unused_, 
 	/* should it have failed, the lease ends the key */
 }
 
-static void delete_key(struct session_relay *s)
+static void delete_key(struct relay *s)
 {
 	struct store_then then = {.what = STORE_DELETE, .key = s->key};
 	struct store_txn txn = {.thens = &then, .n_thens = 1};
-	(void)store_txn(s->sessions->api->store, &txn, on_deleted, NULL);
+	(void)store_txn(s->relays->api->store, &txn, on_deleted, NULL);
 }
 
-static void session_free(struct session_relay *s)
+static void relay_free(struct relay *s)
 {
-	struct sessions *all = s->sessions;
+	struct relays *all = s->relays;
 	(void)map_remove(&all->by_id, s->id);
 	store_cancel(all->api->store, s->op);
 	loop_timer_stop(&s->timer);
@@ -89,7 +89,7 @@ static void session_free(struct session_relay *s)
 	free(s);
 }
 
-static void runner_end(struct session_relay *s, int status, const char *why)
+static void runner_end(struct relay *s, int status, const char *why)
 {
 	struct call *runner = s->runner;
 	s->runner = NULL;
@@ -103,7 +103,7 @@ static void runner_end(struct session_relay *s, int status, const char *why)
 }
 
 /* "node n1 TEXT"; an answer that has begun is cut off, so that it is not taken for a whole one. */
-static void reader_error(struct session_relay *s, int status, const char *text)
+static void reader_error(struct relay *s, int status, const char *text)
 {
 	struct call *reader = s->reader;
 	s->reader = NULL;
@@ -116,7 +116,7 @@ static void reader_error(struct session_relay *s, int status, const char *text)
 
 static void on_put(void *ctx, enum store_outcome outcome, int64_t rev _unused_, const struct error *err)
 {
-	struct session_relay *s = ctx;
+	struct relay *s = ctx;
 	s->op = NULL;
 	if (outcome == STORE_OK) {
 		s->written = true;
@@ -125,29 +125,29 @@ static void on_put(void *ctx, enum store_outcome outcome, int64_t rev _unused_, 
 	struct call *reader = s->reader;
 	reader->ops = NULL;
 	runner_end(s, 410, "the session could not be made");
-	session_free(s);
+	relay_free(s);
 	call_outcome(reader, outcome, err);
 }
 
-static void put_key(struct session_relay *s)
+static void put_key(struct relay *s)
 {
 	struct store_if absent = {STORE_IF_MOD_REV, s->key, 0};
 	struct store_then then = {.what = STORE_PUT,
 	                          .key = s->key,
 	                          .value = s->value.data,
 	                          .value_len = s->value.len,
-	                          .lease = s->sessions->lease_id};
+	                          .lease = s->relays->lease_id};
 	struct store_txn txn = {
 	        .ifs = &absent, .n_ifs = 1, .thens = &then, .n_thens = 1, .timeout_ms = SESSION_WAIT_MS};
-	s->op = store_txn(s->sessions->api->store, &txn, on_put, s);
+	s->op = store_txn(s->relays->api->store, &txn, on_put, s);
 }
 
 static void on_granted(void *ctx, int64_t lease_id)
 {
-	struct sessions *all = ctx;
+	struct relays *all = ctx;
 	all->lease_id = lease_id;
 	map_for_each (e, &all->by_id) {
-		struct session_relay *s = e->value;
+		struct relay *s = e->value;
 		if (!s->written && !s->op)
 			put_key(s);
 	}
@@ -156,18 +156,18 @@ static void on_granted(void *ctx, int64_t lease_id)
 /* Keys went with the lease: runners end those streams by themselves, new sessions wait for the next lease. */
 static void on_lost(void *ctx)
 {
-	struct sessions *all = ctx;
+	struct relays *all = ctx;
 	all->lease_id = 0;
 }
 
 /* --- the reader --- */
 
-static const char *answer_type(const struct session_relay *s)
+static const char *answer_type(const struct relay *s)
 {
 	return s->streams ? "application/octet-stream" : "text/plain; charset=utf-8";
 }
 
-static void begin_answer(struct session_relay *s)
+static void begin_answer(struct relay *s)
 {
 	if (s->begun)
 		return;
@@ -178,42 +178,42 @@ static void begin_answer(struct session_relay *s)
 
 static void on_timer(void *ctx)
 {
-	struct session_relay *s = ctx;
+	struct relay *s = ctx;
 	if (s->runner) {
 		begin_answer(s);
 		return;
 	}
 	reader_error(s, 504, "did not answer within 5 s; is its runner up?");
-	session_free(s);
+	relay_free(s);
 }
 
 static void reader_gone(struct call *c)
 {
-	struct session_relay *s = c->state;
+	struct relay *s = c->state;
 	s->reader = NULL;
 	runner_end(s, 410, "the reader left");
-	session_free(s);
+	relay_free(s);
 }
 
 static void reader_drained(struct call *c)
 {
-	struct session_relay *s = c->state;
+	struct relay *s = c->state;
 	if (s->runner)
 		httpd_pause(s->runner->x, false);
 }
 
 static void reader_end(struct call *c)
 {
-	struct session_relay *s = c->state;
+	struct relay *s = c->state;
 	runner_end(s, 410, "the server stops");
 	reader_error(s, 503, "was asked, but the server stops");
-	session_free(s);
+	relay_free(s);
 }
 
 static const struct call_ops reader_ops = {
         .on_gone = reader_gone, .on_drained = reader_drained, .on_end = reader_end};
 
-static void write_reader(struct session_relay *s, const void *data, size_t len)
+static void write_reader(struct relay *s, const void *data, size_t len)
 {
 	begin_answer(s);
 	if (len && !httpd_stream_write(s->reader->x, data, len) && s->runner)
@@ -221,7 +221,7 @@ static void write_reader(struct session_relay *s, const void *data, size_t len)
 }
 
 /* Everything came. */
-static void finish(struct session_relay *s)
+static void finish(struct relay *s)
 {
 	struct call *reader = s->reader;
 	runner_end(s, 200, "");
@@ -233,28 +233,28 @@ static void finish(struct session_relay *s)
 		call_error(reader, 502, "node %s: %s", s->node, str_get(&s->error));
 	else
 		call_reply(reader, 200, answer_type(s), "", 0);
-	session_free(s);
+	relay_free(s);
 }
 
 /* --- the runner --- */
 
 static void runner_gone(struct call *c)
 {
-	struct session_relay *s = c->state;
+	struct relay *s = c->state;
 	s->runner = NULL;
 	reader_error(s, 502, "broke the stream off");
-	session_free(s);
+	relay_free(s);
 }
 
-static void runner_bad(struct session_relay *s)
+static void runner_bad(struct relay *s)
 {
 	runner_end(s, 400, "this is no frame: 1 byte stream (1, 2, 3), 4 bytes length, data");
 	reader_error(s, 502, "sent something else than a log");
-	session_free(s);
+	relay_free(s);
 }
 
 /* False: the session has ended. */
-static bool take_piece(struct session_relay *s, const struct frame_piece *p)
+static bool take_piece(struct relay *s, const struct frame_piece *p)
 {
 	if (p->stream == FRAME_ERROR) {
 		str_add(&s->error, p->data,
@@ -283,7 +283,7 @@ static bool take_piece(struct session_relay *s, const struct frame_piece *p)
 
 static void runner_body(struct call *c, const char *data, size_t len)
 {
-	struct session_relay *s = c->state;
+	struct relay *s = c->state;
 	if (len == 0) {
 		if (frame_at_end(&s->frames))
 			finish(s);
@@ -307,16 +307,16 @@ static void runner_body(struct call *c, const char *data, size_t len)
 
 static void runner_stop(struct call *c)
 {
-	reader_end(((struct session_relay *)c->state)->reader);
+	reader_end(((struct relay *)c->state)->reader);
 }
 
 static const struct call_ops runner_ops = {
         .on_gone = runner_gone, .on_body = runner_body, .on_end = runner_stop};
 
 /* 0, or the status that says why not. */
-static int upload_status(const struct sessions *all, const char *id, const struct httpd_request *http)
+static int upload_status(const struct relays *all, const char *id, const struct httpd_request *http)
 {
-	const struct session_relay *s = map_get(&all->by_id, id);
+	const struct relay *s = map_get(&all->by_id, id);
 	_cleanup_str_ struct str given = STR_INIT;
 	if (!s)
 		return 404;
@@ -326,14 +326,14 @@ static int upload_status(const struct sessions *all, const char *id, const struc
 	return s->runner ? 409 : 0;
 }
 
-bool sessions_expects(const struct sessions *all, const char *id, const struct httpd_request *http)
+bool relays_expect(const struct relays *all, const char *id, const struct httpd_request *http)
 {
 	return upload_status(all, id, http) == 0;
 }
 
-void session_upload(struct call *c)
+void relay_upload(struct call *c)
 {
-	struct sessions *all = c->api->sessions;
+	struct relays *all = c->api->relays;
 	int status = upload_status(all, c->at.name, c->http);
 	if (status == 404) {
 		call_error(c, 404, "there is no such session (any more)");
@@ -344,7 +344,7 @@ void session_upload(struct call *c)
 	} else if (c->http->body) {
 		call_error(c, 400, "a chunked body of frames is wanted");
 	} else {
-		struct session_relay *s = map_get(&all->by_id, c->at.name);
+		struct relay *s = map_get(&all->by_id, c->at.name);
 		s->runner = c;
 		c->ops = &runner_ops;
 		c->state = s;
@@ -354,12 +354,12 @@ void session_upload(struct call *c)
 
 /* --- beginning --- */
 
-void session_begin(struct call *c, const struct pod *pod, const char *container, const struct value *options,
+void relay_begin(struct call *c, const struct pod *pod, const char *container, const struct value *options,
                    bool streams)
 {
-	struct sessions *all = c->api->sessions;
-	struct session_relay *s = NEW(struct session_relay);
-	s->sessions = all;
+	struct relays *all = c->api->relays;
+	struct relay *s = NEW(struct relay);
+	s->relays = all;
 	s->reader = c;
 	s->streams = streams;
 	s->node = mem_strdup(pod->node);
@@ -396,15 +396,15 @@ void session_begin(struct call *c, const struct pod *pod, const char *container,
 
 /* --- all sessions --- */
 
-struct sessions *sessions_new(struct api *a)
+struct relays *relays_new(struct api *a)
 {
-	struct sessions *s = NEW(struct sessions);
+	struct relays *s = NEW(struct relays);
 	s->api = a;
 	s->by_id = MAP_INIT;
 	return s;
 }
 
-struct sessions *sessions_free(struct sessions *s)
+struct relays *relays_free(struct relays *s)
 {
 	if (!s)
 		return NULL;
@@ -414,7 +414,7 @@ struct sessions *sessions_free(struct sessions *s)
 	return NULL;
 }
 
-unsigned sessions_count(const struct sessions *s)
+unsigned relays_count(const struct relays *s)
 {
 	return (unsigned)s->by_id.count;
 }
