@@ -355,7 +355,7 @@ void relay_upload(struct call *c)
 /* --- beginning --- */
 
 void relay_begin(struct call *c, const struct pod *pod, const char *container, const struct value *options,
-                   bool streams)
+                 bool streams)
 {
 	struct relays *all = c->api->relays;
 	struct relay *s = NEW(struct relay);

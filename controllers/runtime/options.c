@@ -259,8 +259,11 @@ void options_done(struct options *o)
 void options_export(const struct options *o)
 {
 	for (const struct option_row *row = option_table; row->env; row++) {
-		const char *value = options_value(o, row);
-		if (value)
+		const char *value = options_value(o, row), *origin = o->origin[row - option_table];
+		/* A config file that only the default names may be missing; named by a variable it would have
+		 * to exist. */
+		bool named = row->offset != offsetof(struct options, config) || !streq(origin, "default");
+		if (value && named)
 			(void)setenv(row->env, value, 1);
 	}
 }

@@ -37,7 +37,10 @@ static void on_store_state(void *ctx _unused_, enum store_state state, const cha
 	enum log_level level = state == STORE_READY        ? LOG_INFO
 	                       : state == STORE_CONNECTING ? LOG_DEBUG
 	                                                   : LOG_WARN;
-	log_event(level, names[state], NULL, "why=%s", log_quote(text));
+	if (*text)
+		log_event(level, names[state], NULL, "why=%s", log_quote(text));
+	else
+		log_event(level, names[state], NULL, NULL);
 }
 
 static int open_store(struct role *r)

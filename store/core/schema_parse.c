@@ -132,8 +132,9 @@ int schema_parse(const struct schema *s, const struct value *v, enum schema_sour
                  struct error *err)
 {
 	if (value_type(v) != VALUE_OBJECT)
-		return error_set(err, -EINVAL, "", "%s is not a %s; an object is wanted",
-		                 value_type_name(value_type(v)), s->name);
+		return error_set(err, -EINVAL, "", "%s is not %s %s; an object is wanted",
+		                 value_type_name(value_type(v)), strchr("aeiou", *s->name) ? "an" : "a",
+		                 s->name);
 	if (source == SCHEMA_USER)
 		value_for_each (it, v)
 			if (!row_named(s, value_iter_name(it)))

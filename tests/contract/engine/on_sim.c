@@ -10,13 +10,13 @@ static void begin(struct world *w)
 	sim_image_set(m, "no-command:test", true);
 	sim_program_set(m, "no-command:test", &refused);
 	sim_costs_set(m, &(struct sim_costs){.connect = 1,
-					     .create = 1,
-					     .start = 3,
-					     .stop = 2,
-					     .remove = 2,
-					     .image = 5,
-					     .report = 1,
-					     .deadline = 500});
+	                                     .create = 1,
+	                                     .start = 3,
+	                                     .stop = 2,
+	                                     .remove = 2,
+	                                     .image = 5,
+	                                     .report = 1,
+	                                     .deadline = 500});
 	w->own = m;
 }
 
@@ -81,18 +81,18 @@ static void up(struct world *w)
 }
 
 const struct maker maker_sim = {
-	.name = "sim",
-	.connect = connect_sim,
-	.begin = begin,
-	.end = end,
-	.crash = crash,
-	.rm = rm,
-	.start = start,
-	.foreign = foreign,
-	.foreign_intact = foreign_intact,
-	.count = count,
-	.hang = hang,
-	.wake = wake,
-	.down = down,
-	.up = up,
+        .name = "sim",
+        .connect = connect_sim,
+        .begin = begin,
+        .end = end,
+        .crash = crash,
+        .rm = rm,
+        .start = start,
+        .foreign = foreign,
+        .foreign_intact = foreign_intact,
+        .count = count,
+        .hang = hang,
+        .wake = wake,
+        .down = down,
+        .up = up,
 };

@@ -1,6 +1,6 @@
 /*
- * The scheduler on the store in memory, with a runner of a few lines: a microservice goes in, pods, endpoints and status
- * come out, whatever the store does in between.
+ * The scheduler on the store in memory, with a runner of a few lines: a microservice goes in, pods, endpoints
+ * and status come out, whatever the store does in between.
  */
 #include "controllers/scheduler/scheduler.h"
 
@@ -23,7 +23,7 @@ struct rig {
 	struct store *stores[SCHEDULERS];
 	struct scheduler *schedulers[SCHEDULERS];
 	struct mirror *view; /* everything, as anyone may see it */
-	bool running;	     /* the runner runs what it is given */
+	bool running;        /* the runner runs what it is given */
 };
 
 static void rig_start(struct rig *r, int i)
@@ -31,7 +31,7 @@ static void rig_start(struct rig *r, int i)
 	if (!r->stores[i])
 		r->stores[i] = memory_store_open(r->store);
 	const struct scheduler_config config = {
-		.loop = r->loop, .store = r->stores[i], .root = "/tug", .node = i ? "n2" : "n1"};
+	        .loop = r->loop, .store = r->stores[i], .root = "/tug", .node = i ? "n2" : "n1"};
 	r->schedulers[i] = scheduler_new(&config);
 }
 
@@ -53,13 +53,16 @@ static void run_pod(struct rig *r, const struct pod *pod, const char *phase)
 	struct str text = STR_INIT;
 	(void)snprintf(key, sizeof(key), "/tug/status/pods/%s/%s", pod->node, pod->name);
 	if (phase)
-		str_printf(&text,
-		           "{\"kind\":\"podStatus\",\"project\":\"%s\",\"name\":\"%s\",\"node\":\"%s\",\"service\":\"%s\","
-		           "\"revision\":\"%s\",\"phase\":\"%s\",\"reason\":\"Started\",\"message\":\"no luck\","
-		           "\"ready\":%s,\"address\":\"10.0.0.7\",\"containers\":[{\"name\":\"app\",\"startedAt\":5,"
-		           "\"ports\":{\"80/tcp\":\"32768\"}}]}",
-		           pod->project, pod->name, pod->node, pod->service, pod->revision, phase,
-		           streq(phase, "Running") ? "true" : "false");
+		str_printf(
+		        &text,
+		        "{\"kind\":\"podStatus\",\"project\":\"%s\",\"name\":\"%s\",\"node\":\"%s\","
+		        "\"service\":\"%s\","
+		        "\"revision\":\"%s\",\"phase\":\"%s\",\"reason\":\"Started\",\"message\":\"no luck\","
+		        "\"ready\":%s,\"address\":\"10.0.0.7\",\"containers\":[{\"name\":\"app\","
+		        "\"startedAt\":5,"
+		        "\"ports\":{\"80/tcp\":\"32768\"}}]}",
+		        pod->project, pod->name, pod->node, pod->service, pod->revision, phase,
+		        streq(phase, "Running") ? "true" : "false");
 	const struct store_then then = {.what = phase ? STORE_PUT : STORE_DELETE,
 	                                .key = key,
 	                                .value = str_get(&text),
@@ -68,7 +71,8 @@ static void run_pod(struct rig *r, const struct pod *pod, const char *phase)
 	str_done(&text);
 }
 
-static void on_change(void *ctx, const char *key, const struct mirror_entry *was, const struct mirror_entry *now)
+static void on_change(void *ctx, const char *key, const struct mirror_entry *was,
+                      const struct mirror_entry *now)
 {
 	struct rig *r = ctx;
 	if (!r->running || !str_after(key, "pods/"))
@@ -123,8 +127,8 @@ static void put_health(struct rig *r, const char *node)
 {
 	char key[KEY_SIZE], value[256];
 	(void)snprintf(key, sizeof(key), "health/%s", node);
-	(void)snprintf(value, sizeof(value), "{\"kind\":\"health\",\"name\":\"%s\",\"cpus\":4,\"memory\":1000000000}",
-	               node);
+	(void)snprintf(value, sizeof(value),
+	               "{\"kind\":\"health\",\"name\":\"%s\",\"cpus\":4,\"memory\":1000000000}", node);
 	put(r, key, value);
 }
 
@@ -133,7 +137,8 @@ static void put_node(struct rig *r, const char *node, const char *state)
 	char key[KEY_SIZE], value[256];
 	(void)snprintf(key, sizeof(key), "nodes/%s", node);
 	(void)snprintf(value, sizeof(value),
-	               "{\"kind\":\"node\",\"name\":\"%s\",\"state\":\"%s\",\"address\":\"192.0.2.9\"}", node, state);
+	               "{\"kind\":\"node\",\"name\":\"%s\",\"state\":\"%s\",\"address\":\"192.0.2.9\"}", node,
+	               state);
 	put(r, key, value);
 	put_health(r, node);
 }
@@ -142,8 +147,10 @@ static void put_node(struct rig *r, const char *node, const char *state)
 static void put_service(struct rig *r, const char *key, int scale, const char *image, const char *rest)
 {
 	struct str text = STR_INIT;
-	str_printf(&text, "scale: %d\n%scontainers:\n  app:\n    image: %s\n    httpPorts: {\"80\": web.localhost}\n",
-	           scale, rest, image);
+	str_printf(
+	        &text,
+	        "scale: %d\n%scontainers:\n  app:\n    image: %s\n    httpPorts: {\"80\": web.localhost}\n",
+	        scale, rest, image);
 	put(r, key, str_get(&text));
 	str_done(&text);
 }
@@ -210,7 +217,7 @@ static size_t n_endpoints(const struct rig *r, const char *key)
 	return e ? e->ready.count : 0;
 }
 
-#define WEB	      "microservices/default/web"
+#define WEB           "microservices/default/web"
 #define WEB_ENDPOINTS "endpoints/default/web"
 
 /* All that is wanted runs, of one revision, and the status says so. */
@@ -219,8 +226,9 @@ static bool rolled_out(const struct rig *r, int64_t pods)
 	const struct microservice_status *s = status_of(r, WEB);
 	const struct condition *c = condition(r, WEB, "Progressing");
 	const struct mirror_entry *e = mirror_get(r->view, WEB);
-	return s && e && s->observed == e->mod_rev && s->pods == pods && s->ready == pods && s->updated == pods && s->desired == pods && c &&
-	       streq(c->reason, "RolledOut") && look(r, NULL).pods == (size_t)pods;
+	return s && e && s->observed == e->mod_rev && s->pods == pods && s->ready == pods &&
+	       s->updated == pods && s->desired == pods && c && streq(c->reason, "RolledOut") &&
+	       look(r, NULL).pods == (size_t)pods;
 }
 
 /* Nothing is written any more. */
@@ -558,8 +566,8 @@ TEST(transactions_that_end_badly)
 		enum store_outcome outcome;
 		bool carried_out;
 	} rows[] = {
-		{STORE_E_CONFLICT, false},    {STORE_E_UNKNOWN, false},	 {STORE_E_UNKNOWN, true},
-		{STORE_E_UNAVAILABLE, false}, {STORE_E_INTERNAL, false},
+	        {STORE_E_CONFLICT, false},    {STORE_E_UNKNOWN, false},  {STORE_E_UNKNOWN, true},
+	        {STORE_E_UNAVAILABLE, false}, {STORE_E_INTERNAL, false},
 	};
 	for (size_t i = 0; i < ELEMENTS(rows); i++) {
 		struct rig r;
