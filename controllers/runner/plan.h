@@ -4,12 +4,12 @@
  * plans again when an action ended, something changed, or wake_at_ms has come.
  *
  * In short:
- *   wanted   find or pull the images of what is missing -> create all -> start each container -> look after
- * them: what ended is started again as its restart policy says, with back-off (memory.h) removed  stop and
- * remove everything; but while the pod that takes its place still lacks an image it runs on held     the
- * store that is there now never knew the pod (identity.h): it is kept running as before, never stopped; when
- * all its containers were removed by hand it is forgotten undecided  the store has not been heard: nothing is
- * touched
+ *   wanted     find or pull the images of what is missing -> create all -> start each container -> look after them:
+ *              what ended is started again as its restart policy says, with back-off (memory.h)
+ *   removed    stop and remove everything; but while the pod that takes its place still lacks an image it runs on
+ *   held       the store that is there now never knew the pod (identity.h): it is kept running as before, never
+ *              stopped; when all its containers were removed by hand it is forgotten
+ *   undecided  the store has not been heard: nothing is touched
  *
  * Invariants (tests/unit/runner/plan_property_test.c, tests/fuzz/runner_fuzz.c):
  *  - every action has a `why`; at most one action for each container and image; never more than PLAN_ACTIONS
