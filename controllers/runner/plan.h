@@ -14,12 +14,12 @@
  * Invariants (tests/unit/runner/plan_property_test.c, tests/fuzz/runner_fuzz.c):
  *  - every action has a `why`; at most one action for each container and image; never more than PLAN_ACTIONS
  *  - nothing is asked of a container or pod while an operation of it is under way, and nothing at all while
- * the engine is down
+ *    the engine is down
  *  - REMOVE only for CLAIM_REMOVED or to finish a removal that had begun; never for a held or undecided pod
  *  - nothing is created before all images of what is missing are here, nothing started before all is created
- * (what ran before is started again at once)
+ *    (what ran before is started again at once)
  *  - a failed try is followed by no other before its back-off is over, and wake_at_ms is then not later than
- * that
+ *    that
  *  - with an engine that does what it is asked the pod comes to rest: running, ended, or gone
  */
 #pragma once

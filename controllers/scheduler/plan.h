@@ -18,10 +18,10 @@
  *    newer revision or a drained node.
  *  - A pod of the wanted revision that failed stops the rollout: no further old pod is replaced.
  *  - A value that is not valid changes nothing that runs: the last good revision is maintained, and where
- * there is none (in->spec NULL) only the status is written.
+ *    there is none (in->spec NULL) only the status is written.
  *  - Lost pods stay in the store (their node may come back) until their ordinal is taken by a seat that is up
- * and they are of another revision or their node's object is gone, or until their ordinal or service is not
- * wanted any more.
+ *    and they are of another revision or their node's object is gone, or until their ordinal or service is not
+ *    wanted any more.
  *  - Actions that change pods come with the status: its key's revision guards the next plan (execute.h).
  */
 #pragma once
