@@ -3,7 +3,8 @@
 
 #include <stddef.h>
 
-#define _cleanup_(f)	 __attribute__((cleanup(f)))
+/* A variable that is only there to be cleaned up is in use: clang does not see that by itself. */
+#define _cleanup_(f)	 __attribute__((cleanup(f), unused))
 #define _printf_(a, b)	 __attribute__((format(printf, a, b)))
 #define _must_check_	 __attribute__((warn_unused_result))
 #define _nonnull_(...)	 __attribute__((nonnull(__VA_ARGS__)))

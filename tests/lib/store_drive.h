@@ -17,10 +17,11 @@
 #define UNTIL(loop, cond)                                                                      \
 	do {                                                                                   \
 		int64_t deadline_ = loop_now(loop) + 20000;                                    \
-		for (unsigned round_ = 0; !(cond); round_++) {                                 \
+		unsigned round_ = 0;                                                           \
+		while (!(cond)) {                                                              \
 			if (loop_now(loop) > deadline_)                                        \
 				test_fail(__FILE__, __LINE__, "never became true: %s", #cond); \
-			loop_step(loop, round_ % 4 == 3 ? 10 : 0);                             \
+			loop_step(loop, round_++ % 4 == 3 ? 10 : 0);                           \
 		}                                                                              \
 	} while (0)
 
