@@ -11,6 +11,7 @@
 #include "controllers/runner/runner.h"
 #include "controllers/runtime/role.h"
 #include "controllers/scheduler/scheduler.h"
+#include "controllers/up/follow.h"
 #include "controllers/up/up.h"
 #include "core/file.h"
 #include "core/mem.h"
@@ -87,28 +88,6 @@ static int open_log(const struct options *o, char **ret_path)
 	return fd;
 }
 
-/* In the parent: waits for the one line that the child reports, tells it, and returns the exit status. */
-static int wait_for_report(int fd, const char *log)
-{
-	char line[1024];
-	size_t used = 0;
-	ssize_t n;
-	while (used + 1 < sizeof(line) &&
-	       ((n = read(fd, line + used, sizeof(line) - 1 - used)) > 0 || (n < 0 && errno == EINTR)))
-		used += (size_t)MAX(n, 0);
-	line[used] = '\0';
-	if (streq(line, "ready\n")) {
-		printf("tug is up; its log is %s\n", log);
-		return 0;
-	}
-	if (str_after(line, "already: "))
-		return 0;
-	const char *why = str_after(line, "failed: ");
-	(void)fprintf(stderr, "tugd: %s", why ? why : "it ended before it was ready\n");
-	(void)fprintf(stderr, "its log is %s\n", log);
-	return 1;
-}
-
 static int up_detached(struct options *o)
 {
 	_cleanup_free_ char *log = NULL;
@@ -125,7 +104,13 @@ static int up_detached(struct options *o)
 	}
 	if (pid > 0) {
 		(void)close(report[1]);
-		return wait_for_report(report[0], log);
+		return follow_start(&(struct follow){.fd = report[0],
+		                                     .child = pid,
+		                                     .log = log,
+		                                     .patience_ms = FOLLOW_PATIENCE_MS,
+		                                     .word_ms = FOLLOW_WORD_MS,
+		                                     .out = stdout,
+		                                     .err = stderr});
 	}
 	(void)close(report[0]);
 	(void)setsid();

@@ -23,6 +23,7 @@
 #include "core/proc.h"
 
 #define CHILDREN_MAX 8
+#define PROGRESS_MS  500
 
 struct child {
 	struct up *up;
@@ -53,8 +54,10 @@ struct up {
 	int notify_fd;
 	int lock_fd;
 	int report_fd;
-	char *program;    /* tugd */
-	char *notify_env; /* "NOTIFY_SOCKET=...": the roles tell us, and we whoever started us */
+	struct loop_timer progress; /* while somebody waits at report_fd */
+	char *waits_for;            /* as told last; NULL: nothing yet */
+	char *program;              /* tugd */
+	char *notify_env;           /* "NOTIFY_SOCKET=...": the roles tell us, and we whoever started us */
 	struct loop_task turn;
 	struct loop_timer wake;
 	struct arena arena;
@@ -64,13 +67,64 @@ static const char *const role_names[] = {"api", "scheduler", "runner", "health"}
 
 /* --- telling whoever waits --- */
 
-static void report(struct up *u, const char *line)
+static void report_close(struct up *u)
 {
-	if (u->report_fd < 0)
+	loop_timer_stop(&u->progress);
+	if (u->report_fd >= 0)
+		(void)close(TAKE_FD(u->report_fd));
+}
+
+/* A line to whoever started us; when nobody listens any more there is nothing to tell. */
+static void report_line(struct up *u, const char *line)
+{
+	ssize_t n = u->report_fd >= 0 ? write(u->report_fd, line, strlen(line)) : -1;
+	if (n < 0)
+		report_close(u);
+}
+
+static void report(struct up *u, const char *verdict)
+{
+	report_line(u, verdict);
+	report_close(u);
+}
+
+/* What the start waits for, in the order in which things come up. */
+static void waits_for(const struct up *u, struct str *out)
+{
+	const struct store *s = u->role.store;
+	if (s->state != STORE_READY) {
+		str_printf(out, "etcd at %s%s%s", u->role.options.etcd, *s->state_text ? ": " : "",
+		           s->state_text);
+		if (u->own_etcd && u->children[0].starts > 1)
+			str_printf(out, " (started %" PRIu64 " times)", u->children[0].starts);
 		return;
-	ssize_t n = write(u->report_fd, line, strlen(line));
-	(void)n;
-	(void)close(TAKE_FD(u->report_fd));
+	}
+	const char *joint = "";
+	for (size_t i = 0; i < u->n_children; i++) {
+		const struct child *c = &u->children[i];
+		if (c->ready)
+			continue;
+		str_printf(out, "%s%s", joint, c->view.name);
+		if (c->starts > 1)
+			str_printf(out, " (started %" PRIu64 " times)", c->starts);
+		joint = ", ";
+	}
+	if (!u->registered)
+		str_printf(out, "%sthe node's record in etcd", joint);
+}
+
+static void on_progress(void *ctx)
+{
+	struct up *u = ctx;
+	_cleanup_str_ struct str what = STR_INIT;
+	waits_for(u, &what);
+	loop_timer_in(&u->progress, PROGRESS_MS);
+	if (!what.len || str_equal(str_get(&what), u->waits_for))
+		return;
+	free(u->waits_for);
+	u->waits_for = mem_strdup(str_get(&what));
+	_cleanup_free_ char *line = mem_printf("wait: %s\n", u->waits_for);
+	report_line(u, line);
 }
 
 static void say(struct up *u, const char *line)
@@ -81,7 +135,7 @@ static void say(struct up *u, const char *line)
 
 static void check_ready(struct up *u)
 {
-	bool ready = u->registered && u->goal == UP_RUN && !u->role.ready;
+	bool ready = u->registered && !u->role.stopping && !u->role.ready;
 	for (size_t i = 0; i < u->n_children && ready; i++)
 		ready = u->children[i].ready;
 	if (!ready)
@@ -152,28 +206,40 @@ static void stop_etcd(struct up *u)
 	loop_task_schedule(&u->turn);
 }
 
+/* Passes on a piece of what the cleaner says; false: there is none now. */
+static bool pass_on(struct up *u)
+{
+	char buf[4096];
+	errno = 0;
+	ssize_t n = read(u->cleaner_fd, buf, sizeof(buf));
+	if (n <= 0)
+		return n < 0 && errno == EINTR;
+	ssize_t w = write(STDERR_FILENO, buf, (size_t)n);
+	(void)w;
+	control_say(u->control, buf, (size_t)n);
+	return true;
+}
+
+static void cleaner_output_end(struct up *u)
+{
+	loop_fd_stop(&u->cleaner_output);
+	if (u->cleaner_fd >= 0)
+		(void)close(TAKE_FD(u->cleaner_fd));
+}
+
 static void on_cleaner_output(void *ctx, unsigned events _unused_)
 {
 	struct up *u = ctx;
-	char buf[4096];
-	ssize_t n = read(u->cleaner_fd, buf, sizeof(buf));
-	if (n > 0) {
-		ssize_t w = write(STDERR_FILENO, buf, (size_t)n);
-		(void)w;
-		control_say(u->control, buf, (size_t)n);
-		return;
-	}
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	loop_fd_stop(&u->cleaner_output);
-	(void)close(TAKE_FD(u->cleaner_fd));
+	if (!pass_on(u) && errno != EAGAIN) /* its end */
+		cleaner_output_end(u);
 }
 
 static void on_cleaner_exit(void *ctx, int status)
 {
 	struct up *u = ctx;
-	while (u->cleaner_fd >= 0) /* what it said last; the descriptor does not block */
-		on_cleaner_output(u, LOOP_READ);
+	while (u->cleaner_fd >= 0 && pass_on(u))
+		; /* what it said last; the descriptor does not block */
+	cleaner_output_end(u);
 	if (status != 0) {
 		say(u, "some containers could not be stopped; see the log\n");
 		u->role.status = 1;
@@ -184,21 +250,22 @@ static void on_cleaner_exit(void *ctx, int status)
 static void clean(struct up *u)
 {
 	const char *const argv[] = {u->program, "runner", "--stop-all", NULL};
-	int out[2];
+	int out[2] = {-1, -1};
 	pid_t pid;
-	if (pipe2(out, O_CLOEXEC | O_NONBLOCK) < 0) {
-		stop_etcd(u);
-		return;
+	int r = pipe2(out, O_CLOEXEC | O_NONBLOCK) < 0 ? -errno : 0;
+	if (r == 0) {
+		struct proc_spec spec = {.argv = argv, .output = out[1], .die_with_parent = SIGTERM};
+		r = proc_spawn(&spec, &pid);
+		(void)close(out[1]);
+		u->cleaner_fd = out[0];
+		loop_fd_start(u->role.loop, &u->cleaner_output, out[0], LOOP_READ, on_cleaner_output, u);
 	}
-	struct proc_spec spec = {.argv = argv, .output = out[1], .die_with_parent = SIGTERM};
-	int r = proc_spawn(&spec, &pid);
-	(void)close(out[1]);
-	u->cleaner_fd = out[0];
-	loop_fd_start(u->role.loop, &u->cleaner_output, out[0], LOOP_READ, on_cleaner_output, u);
 	if (r == 0)
 		r = loop_child_start(u->role.loop, &u->cleaner, pid, on_cleaner_exit, u);
 	if (r < 0) {
 		log_event(LOG_ERROR, "containers.stop", NULL, "why=%s", log_quote(strerror(-r)));
+		say(u, "the containers could not be stopped; see the log\n");
+		u->role.status = 1;
 		stop_etcd(u);
 	}
 }
@@ -238,9 +305,9 @@ static void on_turn(void *ctx)
 		return;
 	if (u->goal == UP_STOP_ROLES) {
 		say(u, "roles stopped; stopping containers\n");
-		clean(u);
 		u->goal = UP_RUN; /* nothing is to be decided until the cleaner has ended */
 		u->n_children = u->own_etcd ? 1 : 0;
+		clean(u);
 	} else {
 		say(u, "tug is down\n");
 		role_quit(&u->role, u->role.status);
@@ -366,7 +433,8 @@ static int take_lock(struct up *u, const struct options *o, struct error *err)
 		text[MAX(n, 0)] = '\0';
 		_cleanup_free_ char *line = mem_printf("already: tug is up here already (process %.*s, %s)\n",
 		                                       (int)strcspn(text, "\n"), text, o->data_dir);
-		(void)fputs(str_after(line, "already: "), stderr);
+		if (u->report_fd < 0)
+			(void)fputs(str_after(line, "already: "), stderr);
 		report(u, line);
 		return 1;
 	}
@@ -419,6 +487,8 @@ static int start(struct up *u, struct error *err)
 		return -EINVAL;
 	loop_fd_start(u->role.loop, &u->notify, u->notify_fd, LOOP_READ, on_notify, u);
 	u->registration = registration_new(u->role.store, o, on_registered, u);
+	if (u->report_fd >= 0)
+		on_progress(u);
 	loop_task_schedule(&u->turn);
 	return 0;
 }
@@ -434,13 +504,13 @@ static void done(struct up *u)
 		(void)close(u->notify_fd);
 	if (u->lock_fd >= 0)
 		(void)close(u->lock_fd);
-	if (u->report_fd >= 0)
-		(void)close(u->report_fd);
+	report_close(u);
 	if (u->own_etcd)
 		etcd_child_done(&u->etcd);
 	arena_done(&u->arena);
 	free(u->program);
 	free(u->notify_env);
+	free(u->waits_for);
 }
 
 int up_run(struct options *options, int report_fd)
@@ -459,6 +529,7 @@ int up_run(struct options *options, int report_fd)
 		u->role.on_stop_ctx = u;
 		loop_task_init(u->role.loop, &u->turn, on_turn, u);
 		loop_timer_init(u->role.loop, &u->wake, on_wake, u);
+		loop_timer_init(u->role.loop, &u->progress, on_progress, u);
 		r = start(u, &err);
 	}
 	if (r < 0)
