@@ -1,0 +1,20 @@
+"""The HTTP server alone: tests/bench/httpd_bench, and its lines against the goals."""
+import os
+import subprocess
+
+from lab import BIN
+
+PROGRAM = os.path.join(os.path.dirname(BIN), "tests", "httpd_bench")
+GOALS = {  # of the lines that the program prints
+    "cpu per GET": (7, "us"), "cpu per POST 300 B": (7, "us"), "cpu per TLS GET": (10, "us"),
+    "idle event stream plain": (0.5, "KB"), "idle event stream TLS": (15, "KB"), "event to 5000 watchers": (100, "ms"),
+}
+
+
+def measure(table):
+    out = subprocess.run([PROGRAM], stdout=subprocess.PIPE, text=True, timeout=600, check=True)
+    for line in out.stdout.splitlines():
+        what, value, unit = line.split("\t")
+        goal = GOALS.get(what)
+        table.row("HTTP server: " + what, value + " " + unit, "%g %s" % goal if goal else "",
+                  float(value) <= goal[0] if goal else None)
