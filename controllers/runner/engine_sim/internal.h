@@ -9,7 +9,7 @@
 struct sim_line {
 	int64_t at_ms; /* wall clock */
 	int stream;
-	char *text; /* without its newline */
+	char *text; /* as it was written: with its newline, if it had one */
 };
 
 struct sim_container {
@@ -110,9 +110,10 @@ void sim_changed(struct sim_machine *m, const struct sim_pod *pod);
 /* These are what the operations do, at once; text: the reason of a refusal. */
 enum engine_result sim_do_create(struct sim_machine *m, const char *node, const struct pod *pod, uint64_t cluster,
 				 int64_t rev, struct error *err);
-enum engine_result sim_do_start(struct sim_machine *m, const char *pod, const char *container, struct error *err);
+/* NULL: there is none of ours. */
+enum engine_result sim_do_start(struct sim_container *c, struct error *err);
 void sim_do_stop(struct sim_container *c);
-enum engine_result sim_do_repair(struct sim_machine *m, const char *pod, struct error *err);
+enum engine_result sim_do_repair(struct sim_pod *pod, struct error *err);
 bool sim_broken(const struct sim_pod *pod);
 void sim_pod_remove(struct sim_machine *m, struct sim_pod *pod);
 /* True: a fault is to be met. */

@@ -33,7 +33,7 @@ static void give(struct log_stream *s, const struct sim_line *line)
 	char stamp[32];
 	if (s->timestamps)
 		str_printf(&out, "%s ", clock_format(line->at_ms, stamp, sizeof(stamp)));
-	str_printf(&out, "%s\n", line->text);
+	str_puts(&out, line->text);
 	if (s->on_data && s->op.done && !s->on_data(s->op.ctx, line->stream, out.data, out.len))
 		s->paused = true;
 	str_done(&out);

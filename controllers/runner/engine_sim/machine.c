@@ -247,8 +247,10 @@ static enum engine_result container_start(struct sim_machine *m, struct sim_cont
 	c->space = c->pod->space;
 	if (p->run_ms)
 		loop_timer_in(&c->timer, p->run_ms);
-	if (p->output)
-		add_line(c, 1, p->output);
+	if (p->output) {
+		_cleanup_free_ char *line = mem_printf("%s\n", p->output);
+		add_line(c, 1, line);
+	}
 	sim_changed(m, c->pod);
 	return ENGINE_OK;
 }
@@ -378,18 +380,14 @@ enum engine_result sim_do_create(struct sim_machine *m, const char *node, const 
 			container_insert(pod, container_new(pod, &want[i]));
 		}
 	}
-	if (r && !pod->n && pod->several) /* the port leaves nothing half made that it can help */
-		pod->infra = pod->infra_runs = false;
 	sim_changed(m, pod);
 	if (!pod->n && !pod->infra)
 		sim_pod_remove(m, pod);
 	return r;
 }
 
-enum engine_result sim_do_start(struct sim_machine *m, const char *name, const char *container,
-                                struct error *err)
+enum engine_result sim_do_start(struct sim_container *c, struct error *err)
 {
-	struct sim_container *c = sim_find(m, name, container);
 	if (!c) {
 		(void)error_set(err, -ENOENT, "", "the container does not exist");
 		return ENGINE_E_GONE;
@@ -413,7 +411,7 @@ enum engine_result sim_do_start(struct sim_machine *m, const char *name, const c
 		pod->infra_runs = true;
 		pod->space++;
 	}
-	return container_start(m, c, err);
+	return container_start(pod->m, c, err);
 }
 
 void sim_do_stop(struct sim_container *c)
@@ -431,9 +429,8 @@ void sim_pod_remove(struct sim_machine *m, struct sim_pod *pod)
 	pod_free(pod);
 }
 
-enum engine_result sim_do_repair(struct sim_machine *m, const char *name, struct error *err)
+enum engine_result sim_do_repair(struct sim_pod *pod, struct error *err)
 {
-	struct sim_pod *pod = map_get(&m->pods, name);
 	if (!pod || (pod->several && !pod->infra)) {
 		(void)error_set(err, -ENOENT, "",
 		                "the pod's shared network was removed: the pod has to be made again");
@@ -453,10 +450,10 @@ enum engine_result sim_do_repair(struct sim_machine *m, const char *name, struct
 		pod->space++;
 	}
 	for (size_t i = 0; i < pod->n; i++) {
-		enum engine_result r = cut[i] ? container_start(m, pod->containers[i], err) : ENGINE_OK;
+		enum engine_result r = cut[i] ? container_start(pod->m, pod->containers[i], err) : ENGINE_OK;
 		first = first ? first : r;
 	}
-	sim_changed(m, pod);
+	sim_changed(pod->m, pod);
 	return first;
 }
 
@@ -546,9 +543,15 @@ void sim_pause(struct sim_machine *m, const char *pod, const char *container, bo
 
 void sim_log(struct sim_machine *m, const char *pod, const char *container, int stream, const char *line)
 {
+	_cleanup_free_ char *text = mem_printf("%s\n", line);
+	sim_write(m, pod, container, stream, text);
+}
+
+void sim_write(struct sim_machine *m, const char *pod, const char *container, int stream, const char *text)
+{
 	struct sim_container *c = sim_find(m, pod, container);
 	if (c)
-		add_line(c, stream, line);
+		add_line(c, stream, text);
 }
 
 void sim_foreign_set(struct sim_machine *m, const char *pod, const char *container, bool present)

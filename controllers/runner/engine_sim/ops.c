@@ -23,6 +23,7 @@ struct work {
 	void (*on_progress)(void *ctx, int64_t now, int64_t total);
 	struct loop_timer timer, deadline;
 	bool slot;
+	bool telling; /* pull: inside of on_progress */
 	bool halfway; /* pull: the first half was told; remove: the programs were stopped */
 	bool stalled; /* it came due while the engine hung */
 	bool faulty;
@@ -125,7 +126,8 @@ static enum engine_result carry_out(struct work *w, struct error *err)
 	struct sim_engine *e = w->op.e;
 	struct sim_machine *m = e->m;
 	struct sim_pod *pod = w->pod ? map_get(&m->pods, w->pod) : NULL;
-	struct sim_container *c = w->container ? sim_find(m, w->pod, w->container) : NULL;
+	bool ours = pod && streq(pod->node, e->node);
+	struct sim_container *c = ours && w->container ? sim_find(m, w->pod, w->container) : NULL;
 	switch (w->kind) {
 	case OP_FIND:
 		(void)error_set(err, -ENOENT, "", "the image %s is not on this node", w->ref);
@@ -138,17 +140,17 @@ static enum engine_result carry_out(struct work *w, struct error *err)
 	case OP_CREATE:
 		return sim_do_create(m, e->node, w->spec, w->cluster, w->rev, err);
 	case OP_START:
-		return sim_do_start(m, w->pod, w->container, err);
+		return sim_do_start(c, err);
 	case OP_STOP:
 		if (c && c->state == CONTAINER_RUNNING)
 			sim_do_stop(c);
 		return ENGINE_OK;
 	case OP_REMOVE:
-		if (pod && streq(pod->node, e->node))
+		if (ours)
 			sim_pod_remove(m, pod);
 		return ENGINE_OK;
 	case OP_REPAIR:
-		return sim_do_repair(m, w->pod, err);
+		return sim_do_repair(ours ? pod : NULL, err);
 	}
 	return ENGINE_OK;
 }
@@ -232,8 +234,9 @@ static void on_work(void *ctx)
 		return;
 	}
 	if (w->kind == OP_REMOVE && !w->halfway) {
+		bool ours = pod && streq(pod->node, w->op.e->node);
 		w->halfway = true;
-		for (size_t i = 0; pod && i < pod->n; i++)
+		for (size_t i = 0; ours && i < pod->n; i++)
 			if (pod->containers[i]->state == CONTAINER_RUNNING)
 				sim_do_stop(pod->containers[i]);
 		loop_timer_in(&w->timer, cost(w));
@@ -242,8 +245,12 @@ static void on_work(void *ctx)
 	if (w->kind == OP_PULL && !w->halfway) {
 		w->halfway = true;
 		loop_timer_in(&w->timer, cost(w));
+		w->telling = true;
 		if (w->on_progress && w->op.done)
 			w->on_progress(w->op.ctx, 500000, 1000000);
+		w->telling = false;
+		if (!w->op.done) /* cancelled from inside */
+			work_free(&w->op);
 		return;
 	}
 	if (w->faulty && w->fault == SIM_FAILS) {
@@ -498,6 +505,11 @@ void sim_cancel(struct engine *base _unused_, struct engine_op *handle)
 	list_for_each (node, &op->e->waiting)
 		if (node == &op->link) {
 			op->free(op); /* nobody has seen it */
+			return;
+		}
+	list_for_each (node, &op->e->running)
+		if (node == &op->link && work_of(node)->kind == OP_PULL && !work_of(node)->telling) {
+			op->free(op); /* a download ends with who asked for it */
 			return;
 		}
 	list_for_each (node, &op->e->logs)

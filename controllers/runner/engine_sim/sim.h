@@ -46,7 +46,7 @@ struct sim_program {
 	int64_t run_ms;		  /* it ends by itself after so long; 0: never */
 	int64_t exit_code;	  /* then */
 	bool ignores_term;	  /* it takes the whole grace to stop, and 137 */
-	const char *output;	  /* written to stdout at the start; copied */
+	const char *output;	  /* a line on stdout at the start; copied */
 };
 /* What the containers of this image do from their next start on. */
 void sim_program_set(struct sim_machine *m, const char *image, const struct sim_program *p) _nonnull_(1, 2, 3);
@@ -57,7 +57,10 @@ void sim_exit(struct sim_machine *m, const char *pod, const char *container, int
 void sim_rm(struct sim_machine *m, const char *pod, const char *container) _nonnull_(1, 2);
 void sim_start(struct sim_machine *m, const char *pod, const char *container) _nonnull_(1, 2);
 void sim_pause(struct sim_machine *m, const char *pod, const char *container, bool pause) _nonnull_(1, 2, 3);
+/* A line, or any text as one write: with the newlines that it has. */
 void sim_log(struct sim_machine *m, const char *pod, const char *container, int stream, const char *line)
+	_nonnull_(1, 2, 3, 5);
+void sim_write(struct sim_machine *m, const char *pod, const char *container, int stream, const char *text)
 	_nonnull_(1, 2, 3, 5);
 /* Somebody else has the name that this container would get. */
 void sim_foreign_set(struct sim_machine *m, const char *pod, const char *container, bool present) _nonnull_(1, 2, 3);

@@ -172,6 +172,7 @@ void on_done(void *ctx, enum engine_result result, const struct error *err)
 	CHECK(w->pending > 0);
 	w->pending--;
 	w->result = result;
+	w->oks += result == ENGINE_OK;
 	COPY(w->text, err->text);
 	CHECK(result == ENGINE_OK || err->text[0]);
 }
@@ -246,6 +247,12 @@ void run_pod(struct world *w, const char *name, const char *containers)
 			          engine_result_name(r), w->text);
 	}
 	pod_drop(p);
+}
+
+void wait_exited(struct world *w, const char *pod, const char *container, uint64_t exits)
+{
+	WAIT(w, is_state(w, pod, container, CONTAINER_EXITED) &&
+	                seen_container(w, pod, container)->exits == exits);
 }
 
 /* --- questions --- */

@@ -15,6 +15,8 @@
 #include "core/str.h"
 #include "lib/test.h"
 
+struct forward_pair;
+
 struct forward {
 	struct loop *loop;
 	struct net_address to;
@@ -25,6 +27,9 @@ struct forward {
 	bool hold_requests, hold_replies;
 	bool cut;          /* connections are refused */
 	unsigned accepted; /* connections so far */
+	/* May be NULL. Sees what a client sends before the server does; false: the connection ends instead. */
+	bool (*on_request)(void *ctx, struct forward_pair *p, const char *data, size_t len);
+	void *ctx;
 };
 
 struct forward_end {
@@ -37,6 +42,7 @@ struct forward_end {
 struct forward_pair {
 	struct list link;
 	struct forward *f;
+	bool mute; /* its replies are held back */
 	struct forward_end client, server;
 };
 
@@ -54,7 +60,8 @@ static inline void forward_pair_free(struct forward_pair *p)
 
 static inline bool forward_held(const struct forward_end *to)
 {
-	return to == &to->pair->server ? to->pair->f->hold_requests : to->pair->f->hold_replies;
+	const struct forward_pair *p = to->pair;
+	return to == &p->server ? p->f->hold_requests : p->f->hold_replies || p->mute;
 }
 
 static inline bool forward_push(struct forward_end *to)
@@ -80,6 +87,11 @@ static inline void forward_ready(void *ctx, unsigned events)
 	if (events & LOOP_READ) {
 		ssize_t n = read(from->fd, buf, sizeof(buf));
 		if (n == 0 || (n < 0 && errno != EAGAIN && errno != ENOTCONN)) {
+			forward_pair_free(p);
+			return;
+		}
+		if (n > 0 && from == &p->client && p->f->on_request &&
+		    !p->f->on_request(p->f->ctx, p, buf, (size_t)n)) {
 			forward_pair_free(p);
 			return;
 		}
