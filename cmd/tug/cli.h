@@ -33,6 +33,7 @@ struct flag {
 };
 
 struct cli;
+struct wait_list;
 
 struct command {
 	const char *name;  /* "apply", "etcd env" */
@@ -60,6 +61,8 @@ struct cli {
 		const char *value;
 	} given[CLI_FLAGS_MAX];
 	unsigned n_given;
+	unsigned printed;	/* documents on stdout so far */
+	struct wait_list *waits; /* what --wait is to wait for; of the command that runs */
 };
 
 /* The last value of a flag; "" for a switch; NULL when it was not given. */
@@ -83,10 +86,27 @@ enum output { OUTPUT_TABLE, OUTPUT_WIDE, OUTPUT_JSON, OUTPUT_YAML, OUTPUT_NAME }
 int cli_output(const struct cli *c) _nonnull_(1);
 void cli_print_value(const struct value *v, enum output o) _nonnull_(1);
 
-/* --- help.c, completion.c --- */
+/* --- parse.c --- */
+
+/* The command of the first word, or of the first two ("etcd env"); NULL when there is none. */
+const struct command *command_find(const char *word, const char *next, unsigned *ret_words) _nonnull_(1, 3);
+/* Says that there is none, and which one may be meant. next: the word behind it, or NULL. EXIT_USAGE. */
+int command_unknown(const char *word, const char *next) _nonnull_(1);
+/* Adds words to c->args and flags to c->given; c->command says which there are, c->args has room. An exit code. */
+int cli_parse(struct cli *c, int argc, char **argv) _nonnull_(1) _must_check_;
+/* How many words this flag takes, itself included (2: its value is the next one); 0: not in the list. */
+int cli_flag_words(const struct flag *flags, const char *word) _nonnull_(1, 2);
+
+/* "Did you mean": offer every name there is; found is the nearest one to word, or NULL when none is near. */
+struct nearest {
+	const char *word, *found;
+	unsigned distance;
+};
+void nearest_offer(struct nearest *n, const char *candidate) _nonnull_(1, 2);
+
+/* --- help.c --- */
 void help_print(const struct command *c); /* NULL: of tug itself */
 int help_man(void);			  /* troff on stdout */
-const struct command *command_find(const char *word, const char *next, unsigned *ret_words);
 
 /* --- the commands --- */
 int run_apply(struct cli *c);

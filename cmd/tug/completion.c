@@ -86,17 +86,37 @@ static void offer_names(struct cli *c, const struct kind *k, const char *word)
 		offer(value_get_string(item, "name"), word);
 }
 
-static void offer_kinds(const char *word, bool fields)
+static void offer_kinds(const struct command *m, const char *word)
 {
-	for (size_t i = 0; kinds[i]; i++) {
-		offer(fields ? kinds[i]->name : kinds[i]->plural, word);
-		char text[192];
-		size_t n = (size_t)snprintf(text, sizeof(text), "%s.", kinds[i]->name);
-		for (size_t f = 0; fields && str_after(word, text) && f < kinds[i]->schema->n_fields; f++) {
-			(void)snprintf(text + n, sizeof(text) - n, "%s", kinds[i]->schema->fields[f].name);
-			offer(text, word);
-			text[n] = '\0';
-		}
+	for (size_t i = 0; kinds[i]; i++)
+		if (kind_is_shown(kinds[i]) && (m->run != run_delete || kinds[i]->desired))
+			offer(kinds[i]->plural, word);
+}
+
+/* "microservice.containers.mem": the fields of the structure that the path up to the last dot leads to. */
+static void offer_fields(const char *word)
+{
+	char path[256];
+	(void)snprintf(path, sizeof(path), "%s", word);
+	char *last = strrchr(path, '.'), *first = strchr(path, '.');
+	for (size_t i = 0; !last && kinds[i]; i++)
+		if (kind_is_shown(kinds[i]))
+			offer(kinds[i]->name, word);
+	if (!last)
+		return;
+	*last = *first = '\0';
+	const struct kind *k = kind_find(path);
+	if (!k || !kind_is_shown(k))
+		return;
+	const struct schema *s = k->schema;
+	if (last != first) {
+		const struct field *f = schema_find(s, first + 1);
+		s = f ? f->item : NULL;
+	}
+	for (size_t i = 0; s && i < s->n_fields; i++) {
+		_cleanup_free_ char *text =
+		        mem_printf("%.*s.%s", (int)(last - path), word, s->fields[i].name);
+		offer(text, word);
 	}
 }
 
@@ -108,12 +128,12 @@ static void offer_words(struct cli *c, const struct command *m, unsigned positio
 	case COMPLETE_NOTHING:
 		break;
 	case COMPLETE_KIND:
-		offer_kinds(word, true);
+		offer_fields(word);
 		break;
 	case COMPLETE_OBJECT:
 		if (position == 0)
-			offer_kinds(word, false);
-		else if (kind_find(first))
+			offer_kinds(m, word);
+		else if (kind_find(first) && kind_is_shown(kind_find(first)))
 			offer_names(c, kind_find(first), word);
 		break;
 	case COMPLETE_POD:
@@ -128,7 +148,8 @@ static void offer_words(struct cli *c, const struct command *m, unsigned positio
 		offer_names(c, &kind_node, word);
 		break;
 	case COMPLETE_COMMAND:
-		offer_commands(NULL, word);
+		offer_commands(position ? first : NULL, word);
+		offer(position ? NULL : "man", word);
 		break;
 	case COMPLETE_SHELL:
 		for (size_t i = 0; i < ELEMENTS(shells); i++)
@@ -137,32 +158,55 @@ static void offer_words(struct cli *c, const struct command *m, unsigned positio
 	}
 }
 
+static bool takes_value(const struct command *m, const char *flag)
+{
+	return (m->flags && cli_flag_words(m->flags, flag) == 2) || cli_flag_words(common_flags, flag) == 2;
+}
+
+/* What may stand behind a flag; nothing lets the shell offer files. */
+static void offer_values(const char *flag, const char *word)
+{
+	static const char *const formats[] = {"json", "yaml", "wide", "name"};
+	for (size_t i = 0; (streq(flag, "-o") || streq(flag, "--output")) && i < ELEMENTS(formats); i++)
+		offer(formats[i], word);
+}
+
 int run_complete(struct cli *c)
 {
-	const char *word = c->n_args ? c->args[c->n_args - 1] : "";
-	if (c->n_args <= 1) {
+	char **args = c->args;
+	unsigned n = c->n_args, words = 0;
+	/* common flags may stand before the command */
+	while (n > 1 && args[0][0] == '-') {
+		unsigned flag = (unsigned)cli_flag_words(common_flags, args[0]);
+		if (flag == 0 || flag >= n)
+			return EXIT_OK;
+		args += flag;
+		n -= flag;
+	}
+	const char *word = n ? args[n - 1] : "";
+	if (n <= 1) {
 		offer_commands(NULL, word);
 		return EXIT_OK;
 	}
-	unsigned words = 0;
-	const struct command *m = command_find(c->args[0], c->args[1], &words);
+	const struct command *m = command_find(args[0], args[1], &words);
 	if (!m) {
-		if (c->n_args == 2)
-			offer_commands(c->args[0], word);
+		if (n == 2)
+			offer_commands(args[0], word);
 		return EXIT_OK;
 	}
 	if (word[0] == '-') {
 		offer_flags(m, word);
 		return EXIT_OK;
 	}
-	unsigned position = 0;
-	const char *first = NULL;
-	for (unsigned i = words; i + 1 < c->n_args; i++) {
-		if (c->args[i][0] == '-')
-			continue;
-		first = first ? first : c->args[i];
-		position++;
+	if (args[n - 2][0] == '-' && takes_value(m, args[n - 2])) {
+		offer_values(args[n - 2], word);
+		return EXIT_OK;
 	}
-	offer_words(c, m, position, first ? first : "", word);
+	/* the words before it as the command would read them: whose project, how many words that are no flags */
+	struct cli given = {.command = m, .args = mem_zalloc((n + 1) * sizeof(char *))};
+	char **rest = given.args;
+	if (n > words && cli_parse(&given, (int)(n - 1 - words), args + words) == EXIT_OK)
+		offer_words(&given, m, given.n_args, given.n_args ? given.args[0] : "", word);
+	free(rest);
 	return EXIT_OK;
 }

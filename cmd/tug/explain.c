@@ -43,10 +43,60 @@ static void print_fields(const struct schema *s)
 	}
 }
 
+/* The row at a path of the object or of its status ("status.phase" of a pod, "health.cpuUsed" of a node). */
+static const struct field *find_row(const struct kind *k, const char *path)
+{
+	const struct field *f = schema_find(k->schema, path);
+	const char *rest = k == &kind_node ? str_after(path, "health.") : str_after(path, "status.");
+	if (!f && rest && k == &kind_node)
+		return schema_find(kind_health.schema, rest);
+	return !f && rest && k->status ? schema_find(k->status->schema, rest) : f;
+}
+
+/* The last word of the path, when it is no field but nearly one: schema_find() takes it for a key of a map. */
+static const char *nearest_field(const struct field *f, const char *path)
+{
+	const char *last = strrchr(path, '.') ? strrchr(path, '.') + 1 : path;
+	struct nearest nearest = {.word = last};
+	if (!f->item || streq(last, f->name))
+		return NULL;
+	for (size_t i = 0; i < f->item->n_fields; i++)
+		nearest_offer(&nearest, f->item->fields[i].name);
+	return nearest.found;
+}
+
+static int unknown_field(const struct kind *k, const char *path)
+{
+	struct nearest nearest = {.word = path};
+	for (size_t i = 0; i < k->schema->n_fields; i++)
+		nearest_offer(&nearest, k->schema->fields[i].name);
+	if (nearest.found)
+		return cli_fail(EXIT_NOT_FOUND, "%s has no field %s; did you mean %s.%s?", k->name, path,
+		                k->name, nearest.found);
+	return cli_fail(EXIT_NOT_FOUND, "%s has no field %s; `tug explain %s` lists them", k->name, path,
+	                k->name);
+}
+
+static void explain_kind(const struct kind *k)
+{
+	printf("kind:     %s (%s)\nkeys:     %s%s\n%s\n", k->name, k->plural, k->key_prefix,
+	       k->scope == KIND_PROJECT ? "<project>/<name>"
+	       : k->scope == KIND_NODE  ? "<node>/<name>"
+	                                : "<name>",
+	       k->schema->doc ? k->schema->doc : "");
+	print_fields(k->schema);
+	const struct kind *more = k == &kind_node ? &kind_health : k->status;
+	if (!more)
+		return;
+	printf("\n%s, which tug itself writes:", k == &kind_node ? "health" : "status");
+	print_fields(more->schema);
+}
+
 int run_explain(struct cli *c)
 {
-	char word[256];
-	(void)snprintf(word, sizeof(word), "%s", c->args[0]);
+	char word[256], type[64];
+	if (snprintf(word, sizeof(word), "%s", c->args[0]) >= (int)sizeof(word))
+		return cli_fail(EXIT_USAGE, "explain: a path is at most %zu bytes", sizeof(word) - 1);
 	char *dot = strchr(word, '.');
 	if (dot)
 		*dot = '\0';
@@ -54,19 +104,16 @@ int run_explain(struct cli *c)
 	if (!k)
 		return EXIT_USAGE;
 	if (!dot) {
-		printf("kind:     %s (%s)\nkeys:     %s%s\n%s\n", k->name, k->plural, k->key_prefix,
-		       k->scope == KIND_PROJECT ? "<project>/<name>"
-		       : k->scope == KIND_NODE  ? "<node>/<name>"
-		                                : "<name>",
-		       k->schema->doc ? k->schema->doc : "");
-		print_fields(k->schema);
+		explain_kind(k);
 		return EXIT_OK;
 	}
-	const struct field *f = schema_find(k->schema, dot + 1);
+	const struct field *f = find_row(k, dot + 1);
 	if (!f)
-		return cli_fail(EXIT_NOT_FOUND, "%s has no field %s; `tug explain %s` lists them", k->name,
-		                dot + 1, k->name);
-	char type[64];
+		return unknown_field(k, dot + 1);
+	const char *nearest = nearest_field(f, dot + 1);
+	if (nearest)
+		return cli_fail(EXIT_NOT_FOUND, "%s has no field %s; did you mean %s?", f->item->name,
+		                strrchr(c->args[0], '.') + 1, nearest);
 	printf("field:    %s\ntype:     %s%s\n", c->args[0], schema_type_name(f, type, sizeof(type)),
 	       f->required ? ", required" : "");
 	print_bounds(f);

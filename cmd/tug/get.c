@@ -21,7 +21,7 @@ static void microservice_cells(const struct cli *c, struct table *t, const struc
 	table_cell(t, "%s", object_label(c, v, label, sizeof(label)));
 	table_cell(t, "%" PRId64 "/%" PRId64, value_get_int(s, "ready"), value_get_int(s, "desired"));
 	table_cell(t, "%" PRId64, value_get_int(s, "updated"));
-	table_cell(t, "%s", service_state(v, state, sizeof(state)));
+	table_state(t, service_tone(service_state(v, state, sizeof(state))), state);
 	const char *revision = value_get_string(s, "revision");
 	table_cell(t, "%s", revision ? revision : "");
 	size_t n = 0;
@@ -46,7 +46,7 @@ static void pod_cells(const struct cli *c, struct table *t, const struct value *
 	}
 	table_cell(t, "%s", object_label(c, v, label, sizeof(label)));
 	table_cell(t, "%zu/%zu", running, value_count(value_get(v, "containers")));
-	table_cell(t, "%s", pod_state(v, state, sizeof(state)));
+	table_state(t, pod_tone(v), pod_state(v, state, sizeof(state)));
 	table_cell(t, "%" PRId64, restarts);
 	table_cell(t, "%s", value_get_string(v, "node"));
 	table_cell(t, "%s", value_get_string(s, "address") ? value_get_string(s, "address") : "");
@@ -69,11 +69,14 @@ static void node_cells(const struct cli *c _unused_, struct table *t, const stru
 	const struct value *h = value_get(v, "health");
 	const char *state = value_get_string(v, "state");
 	table_cell(t, "%s", value_get_string(v, "name"));
-	table_cell(t, "%s%s", h ? "ready" : "lost",
-	           !state || streq(state, "active") ? ""
-	           : streq(state, "inactive")       ? ", cordoned"
-	           : streq(state, "draining")       ? ", draining"
-	                                            : ", disabled");
+	char text[32];
+	bool active = !state || streq(state, "active");
+	(void)snprintf(text, sizeof(text), "%s%s", h ? "ready" : "lost",
+	               active                     ? ""
+	               : streq(state, "inactive") ? ", cordoned"
+	               : streq(state, "draining") ? ", draining"
+	                                          : ", disabled");
+	table_state(t, !h ? TONE_BAD : active ? TONE_GOOD : TONE_BUSY, text);
 	const char *zone = value_get_string(v, "zone"), *address = value_get_string(v, "address");
 	table_cell(t, "%s", zone ? zone : "");
 	if (h)
@@ -95,7 +98,8 @@ static void event_cells(const struct cli *c _unused_, struct table *t, const str
 {
 	char age[24];
 	table_cell(t, "%s", age_of(value_get_int(v, "at"), age, sizeof(age)));
-	table_cell(t, "%s", value_get_string(v, "type"));
+	const char *type = value_get_string(v, "type");
+	table_state(t, type && streq(type, "Warning") ? TONE_BAD : TONE_PLAIN, type ? type : "");
 	table_cell(t, "%s", value_get_string(v, "reason"));
 	table_cell(t, "%s", value_get_string(v, "object"));
 	table_cell(t, "%s", value_get_string(v, "message"));
@@ -156,8 +160,9 @@ static const struct layout *layout_of(const struct kind *k)
 	return NULL;
 }
 
-/* The cells behind the narrow ones go to columns that do not exist then; the table drops them. */
-static void print_table(struct cli *c, const struct kind *k, const struct value *list, bool wide)
+/* more: of a table that grows; NULL: all of it is in the list. */
+static void print_table(struct cli *c, const struct kind *k, const struct value *list, bool wide,
+                        struct table_widths *more)
 {
 	const struct layout *l = layout_of(k);
 	const char *columns[ELEMENTS(l->columns) + 1] = {0};
@@ -168,7 +173,10 @@ static void print_table(struct cli *c, const struct kind *k, const struct value 
 		table_row(t);
 		l->cells(c, t, item);
 	}
-	table_print(t);
+	if (more)
+		table_print_more(t, more);
+	else
+		table_print(t);
 }
 
 static void print_list(struct cli *c, const struct kind *k, struct value *list, enum output o)
@@ -179,7 +187,7 @@ static void print_list(struct cli *c, const struct kind *k, struct value *list, 
 			         k->scope != KIND_CLUSTER && cli_project(c) ? " in project " : "",
 			         k->scope != KIND_CLUSTER && cli_project(c) ? cli_project(c) : "");
 		else
-			print_table(c, k, list, o == OUTPUT_WIDE);
+			print_table(c, k, list, o == OUTPUT_WIDE, NULL);
 	} else if (o == OUTPUT_NAME) {
 		value_for_each_item (i, item, list)
 			printf("%s/%s\n", k->name, value_get_string(item, "name"));
@@ -190,37 +198,75 @@ static void print_list(struct cli *c, const struct kind *k, struct value *list, 
 	}
 }
 
+/* What is there is one table; what comes later are further rows of it. */
 struct watching {
 	struct cli *cli;
 	const struct kind *kind;
 	enum output output;
+	struct value *first; /* collected until the list is whole; NULL from then on */
+	struct table_widths widths;
 };
+
+static void print_change(struct watching *w, const char *event, const struct value *v)
+{
+	const char *name = value_get_string(v, "name");
+	if (w->output == OUTPUT_JSON || w->output == OUTPUT_YAML) {
+		print_done(w->cli, w->kind, name ? name : "", event, v);
+	} else if (streq(event, "delete")) {
+		printf("%s/%s deleted\n", w->kind->name, name);
+	} else if (w->output == OUTPUT_NAME) {
+		printf("%s/%s\n", w->kind->name, name);
+	} else {
+		_cleanup_value_ struct value *list = value_new_array();
+		value_append(list, value_ref(v));
+		print_table(w->cli, w->kind, list, w->output == OUTPUT_WIDE, &w->widths);
+	}
+}
 
 static bool on_event(void *ctx, const char *event, const struct value *v)
 {
 	struct watching *w = ctx;
-	if (streq(event, "synced"))
-		return true;
-	if (w->output == OUTPUT_JSON || w->output == OUTPUT_YAML) {
-		cli_print_value(v, w->output);
-	} else if (streq(event, "delete")) {
-		printf("%s/%s deleted\n", w->kind->name, value_get_string(v, "name"));
+	bool table = w->output == OUTPUT_TABLE || w->output == OUTPUT_WIDE;
+	if (streq(event, "synced")) {
+		if (w->first && value_count(w->first))
+			print_table(w->cli, w->kind, w->first, w->output == OUTPUT_WIDE, &w->widths);
+		w->first = value_unref(w->first);
+	} else if (table && w->first && streq(event, "put")) {
+		value_append(w->first, value_ref(v));
 	} else {
-		_cleanup_value_ struct value *list = value_new_array();
-		value_append(list, value_ref(v));
-		print_list(w->cli, w->kind, list, w->output);
+		print_change(w, event, v);
 	}
-	(void)fflush(stdout);
-	return true;
+	return fflush(stdout) == 0;
 }
 
 static int watch(struct cli *c, const struct kind *k, const char *path, enum output o)
 {
-	struct watching w = {.cli = c, .kind = k, .output = o};
+	struct watching w = {.cli = c, .kind = k, .output = o, .first = value_new_array()};
 	struct sse sse = {.on_event = on_event, .ctx = &w};
 	_cleanup_free_ char *target = mem_printf("%s%swatch=1", path, strchr(path, '?') ? "&" : "?");
 	int e = api_stream(c, target, 0, sse_data, &sse);
 	sse_done(&sse);
+	w.first = value_unref(w.first);
+	return e;
+}
+
+/* One object is shown as itself, several as a list. */
+static int get_named(struct cli *c, const struct kind *k, char *const *names, unsigned n, enum output o)
+{
+	_cleanup_value_ struct value *list = value_new_array();
+	int e = EXIT_OK;
+	for (unsigned i = 0; i < n; i++) {
+		struct value *v = NULL;
+		int one = fetch_object(c, k, names[i], &v);
+		if (one == EXIT_OK)
+			value_append(list, v);
+		else if (e == EXIT_OK)
+			e = one;
+	}
+	if (n == 1 && value_count(list) && (o == OUTPUT_JSON || o == OUTPUT_YAML))
+		cli_print_value(value_at(list, 0), o);
+	else if (value_count(list))
+		print_list(c, k, list, o);
 	return e;
 }
 
@@ -228,40 +274,31 @@ int run_get(struct cli *c)
 {
 	int o = cli_output(c);
 	/* "pod/web-0-1a2b" is one word for two */
-	char *slash = c->n_args == 1 ? strchr(c->args[0], '/') : NULL;
-	const char *name = c->n_args > 1 ? c->args[1] : slash ? slash + 1 : NULL;
+	char *slash = c->n_args == 1 ? strchr(c->args[0], '/') : NULL, *behind = slash ? slash + 1 : NULL;
+	char *const *names = slash ? &behind : c->args + 1;
+	unsigned n = slash ? 1 : c->n_args - 1;
 	if (slash)
 		*slash = '\0';
 	const struct kind *k = o < 0 ? NULL : find_kind(c->args[0]);
-	if (!k || !layout_of(k))
-		return k ? cli_fail(EXIT_USAGE, "%s are not for looking at", k->plural) : EXIT_USAGE;
+	if (!k)
+		return EXIT_USAGE;
+	if (!cli_flag(c, "watch") && n)
+		return get_named(c, k, names, n, (enum output)o);
+	if (n > 1)
+		return cli_fail(EXIT_USAGE, "get: --watch takes one name, or none for all");
 	_cleanup_str_ struct str path = STR_INIT;
 	const char *project = cli_project(c);
-	if (name)
-		object_path(&path, k, project ? project : "default", name);
+	if (n)
+		object_path(&path, k, project ? project : "default", names[0]);
 	else
 		list_path(c, k, &path);
 	if (cli_flag(c, "watch"))
 		return watch(c, k, str_get(&path), (enum output)o);
-	if (!name) {
-		_cleanup_value_ struct value *list = NULL;
-		int e = fetch_list(c, str_get(&path), &list);
-		if (e == EXIT_OK)
-			print_list(c, k, list, (enum output)o);
-		return e;
-	}
-	_cleanup_value_ struct value *v = NULL;
-	int e = fetch_object(c, k, name, &v);
-	if (e)
-		return e;
-	if (o == OUTPUT_JSON || o == OUTPUT_YAML) {
-		cli_print_value(v, (enum output)o);
-		return EXIT_OK;
-	}
-	_cleanup_value_ struct value *list = value_new_array();
-	value_append(list, value_ref(v));
-	print_list(c, k, list, (enum output)o);
-	return EXIT_OK;
+	_cleanup_value_ struct value *list = NULL;
+	int e = fetch_list(c, str_get(&path), &list);
+	if (e == EXIT_OK)
+		print_list(c, k, list, (enum output)o);
+	return e;
 }
 
 int run_nodes(struct cli *c)
@@ -283,15 +320,12 @@ int run_events(struct cli *c)
 		return EXIT_USAGE;
 	_cleanup_str_ struct str path = STR_INIT;
 	str_puts(&path, "/v1/events");
-	char joint = '?';
-	static const char *const names[] = {"object", "since"};
-	for (size_t i = 0; i < ELEMENTS(names); i++) {
-		if (!cli_flag(c, names[i]))
-			continue;
-		str_printf(&path, "%c%s=", joint, names[i]);
-		url_encode(&path, cli_flag(c, names[i]));
-		joint = '&';
+	if (cli_flag(c, "object")) {
+		str_puts(&path, "?object=");
+		url_encode(&path, cli_flag(c, "object"));
 	}
+	if (add_since(c, &path, cli_flag(c, "object") ? '&' : '?') < 0)
+		return EXIT_USAGE;
 	if (cli_flag(c, "watch"))
 		return watch(c, &kind_event, str_get(&path), (enum output)o);
 	_cleanup_value_ struct value *list = NULL;

@@ -13,10 +13,16 @@ static void print_flags(const struct flag *flags)
 	}
 }
 
+static char upper(char c)
+{
+	return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+}
+
 void help_print(const struct command *c)
 {
 	if (c) {
-		printf("Examples:\n%s\nUsage: tug %s %s\n\n%s.\n", c->examples, c->name, c->args, c->brief);
+		printf("Examples:\n%s\nUsage: tug %s%s%s [FLAGS]\n\n%c%s.\n", c->examples, c->name,
+		       *c->args ? " " : "", c->args, upper(c->brief[0]), c->brief + 1);
 		if (c->text)
 			printf("%s\n", c->text);
 		if (c->flags)
@@ -39,8 +45,10 @@ void help_print(const struct command *c)
 	for (const struct command *m = commands; m->name; m++)
 		if (m->brief)
 			printf("  %-11s %s\n", m->name, m->brief);
+	(void)puts("\nCommon flags:");
+	print_flags(common_flags);
 	(void)puts(
-	        "\n`tug COMMAND --help` says more.\n"
+	        "\n`tug COMMAND --help` says more, `tug help man` all of it.\n"
 	        "Exit status: 0 ok, 1 failed, 2 usage, 3 not found, 4 conflict, 5 unreachable, 124 timeout.");
 }
 
@@ -55,7 +63,7 @@ int run_help(struct cli *c)
 	unsigned words;
 	const struct command *m = command_find(c->args[0], c->n_args > 1 ? c->args[1] : NULL, &words);
 	if (!m || !m->brief)
-		return cli_fail(EXIT_USAGE, "%s: no such command", c->args[0]);
+		return command_unknown(c->args[0], c->n_args > 1 ? c->args[1] : NULL);
 	help_print(m);
 	return EXIT_OK;
 }

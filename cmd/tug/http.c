@@ -1,7 +1,6 @@
 #include "cmd/tug/http.h"
 
 #include <curl/curl.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -165,20 +164,18 @@ static int exit_code_of(int status)
 	return status >= 200 && status < 300 ? EXIT_OK : EXIT_FAILED;
 }
 
-/* The API's own words. */
+/* The API's own words. A line would be one of the body that this program made, which nobody sees. */
 static void tell_error(int status, const struct value *v)
 {
 	const char *message = value_get_string(v, "message"), *path = value_get_string(v, "path");
-	int64_t line = value_get_int(v, "line");
 	if (!message)
 		message = value_get_string(v, "errorMessage");
-	char place[32] = "";
-	if (line > 0)
-		(void)snprintf(place, sizeof(place), "line %" PRId64 ": ", line);
 	if (message)
-		(void)cli_fail(0, "%s%s%s%s", place, path ? path : "", path && *path ? ": " : "", message);
+		(void)cli_fail(0, "%s%s%s", path ? path : "", path && *path ? ": " : "", message);
 	else
 		(void)cli_fail(0, "the API answered with status %d", status);
+	if (status == 403)
+		(void)fputs("The password is taken from TUG_PASSWORD, or a token from TUG_TOKEN.\n", stderr);
 }
 
 static int finish(struct transfer *t, const char *where, int quiet, struct reply *ret)
@@ -341,7 +338,11 @@ int url_fetch(const char *url, struct str *out)
 	(void)curl_easy_setopt(t.curl, CURLOPT_TIMEOUT_MS, CALL_TIMEOUT_MS);
 	(void)curl_easy_setopt(t.curl, CURLOPT_HTTPHEADER, t.headers);
 	CURLcode code = curl_easy_perform(t.curl);
+	long status = 0;
+	(void)curl_easy_getinfo(t.curl, CURLINFO_RESPONSE_CODE, &status);
 	transfer_done(&t);
+	if (code == CURLE_HTTP_RETURNED_ERROR)
+		return cli_fail(EXIT_FAILED, "%s: the server answered with status %ld", url, status);
 	if (t.too_large)
 		return cli_fail(EXIT_FAILED, "%s: larger than the bound of %d bytes; divide it", url,
 		                LIMIT_STREAM);

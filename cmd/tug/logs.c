@@ -47,13 +47,15 @@ static int pod_logs(struct cli *c, const char *project, const char *pod)
 	str_puts(&path, "/logs?streams=1");
 	static const struct {
 		const char *flag, *parameter;
-	} given[] = {{"container", "container"}, {"tail", "tail"}, {"since", "since"}};
+	} given[] = {{"container", "container"}, {"tail", "tail"}};
 	for (size_t i = 0; i < ELEMENTS(given); i++) {
 		if (!cli_flag(c, given[i].flag))
 			continue;
 		str_printf(&path, "&%s=", given[i].parameter);
 		url_encode(&path, cli_flag(c, given[i].flag));
 	}
+	if (add_since(c, &path, '&') < 0)
+		return EXIT_USAGE;
 	if (cli_flag(c, "follow"))
 		str_puts(&path, "&follow=1");
 	if (cli_flag(c, "timestamps"))
@@ -63,6 +65,24 @@ static int pod_logs(struct cli *c, const char *project, const char *pod)
 	if (f.failed)
 		(void)fputc('\n', stderr);
 	return e == EXIT_OK && f.failed ? EXIT_FAILED : e;
+}
+
+/* Which container is meant is asked once, not of every pod. */
+static int check_container(const struct cli *c, const char *service, const struct value *pod)
+{
+	const struct value *lists[] = {value_get(pod, "containers"), value_get(pod, "initContainers")};
+	const char *wanted = cli_flag(c, "container");
+	_cleanup_str_ struct str all = STR_INIT;
+	if (wanted ? value_get(lists[0], wanted) || value_get(lists[1], wanted) : value_count(lists[0]) == 1)
+		return EXIT_OK;
+	for (size_t i = 0; i < ELEMENTS(lists); i++)
+		value_for_each (it, lists[i])
+			str_printf(&all, "%s%s", all.len ? ", " : "", value_iter_name(it));
+	if (wanted)
+		return cli_fail(EXIT_NOT_FOUND, "%s has no container %s; it has: %s", service, wanted,
+		                str_get(&all));
+	return cli_fail(EXIT_USAGE, "%s has several containers; choose one with -c: %s", service,
+	                str_get(&all));
 }
 
 /* The pods of a microservice of this name. */
@@ -81,6 +101,9 @@ static int service_logs(struct cli *c, const char *project, const char *service)
 		return cli_fail(EXIT_NOT_FOUND,
 		                "there is no pod and no microservice with pods named %s in project %s",
 		                service, project);
+	e = check_container(c, service, value_at(pods, 0));
+	if (e)
+		return e;
 	bool many = value_count(pods) > 1, follow = cli_flag(c, "follow") != NULL;
 	value_for_each_item (i, p, pods) {
 		const char *name = value_get_string(p, "name");
@@ -95,8 +118,21 @@ static int service_logs(struct cli *c, const char *project, const char *service)
 	return e;
 }
 
+/* What the API would refuse for each pod is told once. */
+static int check_flags(const struct cli *c)
+{
+	const char *tail = cli_flag(c, "tail");
+	int64_t n;
+	if (tail && (str_parse_i64(tail, &n) < 0 || n < 0))
+		return cli_fail(EXIT_USAGE, "--tail %s: not a number of lines", tail);
+	_cleanup_str_ struct str unused = STR_INIT;
+	return add_since(c, &unused, '&') < 0 ? EXIT_USAGE : EXIT_OK;
+}
+
 int run_logs(struct cli *c)
 {
+	if (check_flags(c))
+		return EXIT_USAGE;
 	const char *project = cli_project(c), *word = c->args[0];
 	if (!project)
 		project = "default";

@@ -28,6 +28,7 @@ static const struct flag apply_flags[] = {
 };
 static const struct flag delete_flags[] = {
 	{"file", 'f', "FILE", "delete what stands in it; as in tug apply"},
+	{"dry-run", 0, NULL, "check only, delete nothing"},
 	{"wait", 'w', NULL, "until its pods are gone"},
 	{"timeout", 0, "TIME", "bound of --wait; default 5m"},
 	{"ignore-not-found", 0, NULL, "what is not there is fine"},
@@ -65,13 +66,13 @@ const struct command commands[] = {
 	 "  cat web.json | tug apply -f -\n",
 	 "YAML or JSON, several documents in one file. What is already so stays untouched.",
 	 apply_flags, 0, 0, COMPLETE_NOTHING, run_apply},
-	{"get", "KIND [NAME]", "list objects, or show one",
+	{"get", "KIND [NAME...]", "list objects, or show some",
 	 "  tug get microservices\n"
 	 "  tug get pods -A -o wide\n"
 	 "  tug get microservice web -o yaml\n"
 	 "  tug get pods --watch\n",
 	 "Kinds: microservices (ms), pods, nodes, health, revisions, endpoints, events.",
-	 get_flags, 1, 2, COMPLETE_OBJECT, run_get},
+	 get_flags, 1, ~0U, COMPLETE_OBJECT, run_get},
 	{"ps", "[SERVICE]", "what runs where",
 	 "  tug ps\n"
 	 "  tug ps web\n"
@@ -81,9 +82,10 @@ const struct command commands[] = {
 	 "  tug describe microservice web\n"
 	 "  tug describe pod web-0-1a2b3c4d5e\n"
 	 "  tug describe node n1\n",
-	 NULL, NULL, 2, 2, COMPLETE_OBJECT, run_describe},
+	 NULL, NULL, 1, 2, COMPLETE_OBJECT, run_describe},
 	{"delete", "KIND NAME... | -f FILE", "delete objects; volumes are kept",
 	 "  tug delete microservice web\n"
+	 "  tug delete ms/web ms/api node/n3\n"
 	 "  tug delete -f deploy/ --wait\n",
 	 NULL, delete_flags, 0, ~0U, COMPLETE_OBJECT, run_delete},
 	{"scale", "SERVICE N", "set the number of pods of a microservice",
@@ -226,151 +228,58 @@ void cli_print_value(const struct value *v, enum output o)
 	(void)fwrite(str_get(&text), 1, text.len, stdout);
 }
 
-const struct command *command_find(const char *word, const char *next, unsigned *ret_words)
+/* Where the words of the command begin: flags that all commands share may stand before it (tug -p shop ps). */
+static int skip_flags(int argc, char **argv)
 {
-	for (const struct command *m = commands; m->name; m++) {
-		const char *rest = str_after(m->name, word);
-		if (rest && *rest == '\0') {
-			*ret_words = 1;
-			return m;
-		}
-		if (rest && *rest == ' ' && next && streq(rest + 1, next)) {
-			*ret_words = 2;
-			return m;
-		}
+	int i = 1;
+	while (i < argc && argv[i][0] == '-') {
+		int n = cli_flag_words(common_flags, argv[i]);
+		if (n == 0)
+			break;
+		i += n;
 	}
-	return NULL;
+	return i;
 }
 
-static const struct flag *find_flag(const struct command *m, const char *name, size_t len, char letter)
+static int run(struct cli *c)
 {
-	const struct flag *lists[] = {m->flags, common_flags};
-	for (size_t i = 0; i < ELEMENTS(lists); i++)
-		for (const struct flag *f = lists[i]; f && f->name; f++)
-			if (letter ? f->letter == letter
-			           : (strlen(f->name) == len && strncmp(f->name, name, len) == 0))
-				return f;
-	return NULL;
-}
-
-static int give(struct cli *c, const struct flag *f, const char *value)
-{
-	if (c->n_given == CLI_FLAGS_MAX)
-		return cli_fail(EXIT_USAGE, "more than %d flags", CLI_FLAGS_MAX);
-	c->given[c->n_given].flag = f;
-	c->given[c->n_given++].value = value ? value : "";
-	return EXIT_OK;
-}
-
-/* "--name", "--name=value", "--name value". Moves *i over what was taken. */
-static int parse_long(struct cli *c, int argc, char **argv, int *i)
-{
-	const char *name = argv[*i] + 2, *equals = strchr(name, '=');
-	const struct flag *f =
-	        find_flag(c->command, name, equals ? (size_t)(equals - name) : strlen(name), 0);
-	if (!f)
-		return cli_fail(EXIT_USAGE, "%s: no such flag; see `tug %s --help`", argv[*i],
-		                c->command->name);
-	if (!f->value)
-		return equals ? cli_fail(EXIT_USAGE, "--%s takes no value", f->name) : give(c, f, NULL);
-	if (equals)
-		return give(c, f, equals + 1);
-	if (*i + 1 >= argc)
-		return cli_fail(EXIT_USAGE, "--%s needs a value: %s", f->name, f->value);
-	return give(c, f, argv[++*i]);
-}
-
-/* "-wq", "-fFILE", "-f FILE" */
-static int parse_short(struct cli *c, int argc, char **argv, int *i)
-{
-	for (const char *p = argv[*i] + 1; *p; p++) {
-		const struct flag *f = find_flag(c->command, NULL, 0, *p);
-		if (!f)
-			return cli_fail(EXIT_USAGE, "-%c: no such flag; see `tug %s --help`", *p,
-			                c->command->name);
-		if (!f->value) {
-			int e = give(c, f, NULL);
-			if (e)
-				return e;
-			continue;
-		}
-		if (p[1])
-			return give(c, f, p + 1);
-		if (*i + 1 >= argc)
-			return cli_fail(EXIT_USAGE, "-%c needs a value: %s", *p, f->value);
-		return give(c, f, argv[++*i]);
+	if (cli_flag(c, "help")) {
+		help_print(c->command);
+		return EXIT_OK;
 	}
-	return EXIT_OK;
-}
-
-static int parse(struct cli *c, int argc, char **argv)
-{
-	bool only_words = false;
-	for (int i = 0; i < argc; i++) {
-		int e = EXIT_OK;
-		if (only_words || argv[i][0] != '-' || argv[i][1] == '\0')
-			c->args[c->n_args++] = argv[i];
-		else if (streq(argv[i], "--"))
-			only_words = true;
-		else if (argv[i][1] == '-')
-			e = parse_long(c, argc, argv, &i);
-		else
-			e = parse_short(c, argc, argv, &i);
-		if (e)
-			return e;
-	}
-	return EXIT_OK;
-}
-
-static int unknown_command(const char *word)
-{
-	const char *nearest = NULL;
-	unsigned best = 3;
-	for (const struct command *m = commands; m->name; m++) {
-		unsigned d = str_distance(word, m->name);
-		if (m->brief && d < best) {
-			best = d;
-			nearest = m->name;
-		}
-	}
-	if (nearest)
-		return cli_fail(EXIT_USAGE, "%s: no such command; did you mean `tug %s`?", word, nearest);
-	return cli_fail(EXIT_USAGE, "%s: no such command; see `tug --help`", word);
+	if (c->n_args >= c->command->min_args && c->n_args <= c->command->max_args)
+		return c->command->run(c);
+	return cli_fail(EXIT_USAGE, "%s\n\nUsage: tug %s%s%s\nExamples:\n%.*s",
+	                c->n_args < c->command->min_args ? "there is a word missing"
+	                                                 : "there are more words than it takes",
+	                c->command->name, *c->command->args ? " " : "", c->command->args,
+	                (int)strlen(c->command->examples) - 1, c->command->examples);
 }
 
 int main(int argc, char **argv)
 {
-	if (argc < 2) {
+	int at = skip_flags(argc, argv);
+	if (at >= argc || streq(argv[at], "--help") || streq(argv[at], "-h")) {
 		help_print(NULL);
-		return EXIT_USAGE;
+		return argc < 2 ? EXIT_USAGE : EXIT_OK;
 	}
-	if (streq(argv[1], "--help") || streq(argv[1], "-h")) {
-		help_print(NULL);
-		return EXIT_OK;
-	}
-	const char *first = streq(argv[1], "--version") ? "version" : argv[1];
-	struct cli c = {0};
+	const char *first = streq(argv[at], "--version") ? "version" : argv[at];
 	unsigned words;
-	c.command = command_find(first, argc > 2 ? argv[2] : NULL, &words);
-	if (!c.command)
-		return unknown_command(first);
-	c.args = mem_zalloc(((size_t)argc + 1) * sizeof(*c.args));
-	int e;
-	if (c.command->run == run_complete) { /* its words are somebody else's, flags included */
-		for (int i = 2; i < argc; i++)
+	struct cli c = {.args = mem_zalloc(((size_t)argc + 1) * sizeof(char *))};
+	c.command = command_find(first, at + 1 < argc ? argv[at + 1] : NULL, &words);
+	int e = EXIT_OK;
+	if (!c.command) {
+		e = command_unknown(first, at + 1 < argc ? argv[at + 1] : NULL);
+	} else if (c.command->run == run_complete) { /* its words are somebody else's, flags included */
+		for (int i = at + 1; i < argc; i++)
 			c.args[c.n_args++] = argv[i];
-		e = EXIT_OK;
 	} else {
-		e = parse(&c, argc - 1 - (int)words, argv + 1 + words);
+		e = cli_parse(&c, at - 1, argv + 1);
+		if (e == EXIT_OK)
+			e = cli_parse(&c, argc - at - (int)words, argv + at + words);
 	}
-	if (e == EXIT_OK && cli_flag(&c, "help")) {
-		help_print(c.command);
-	} else if (e == EXIT_OK && (c.n_args < c.command->min_args || c.n_args > c.command->max_args)) {
-		e = cli_fail(EXIT_USAGE, "usage: tug %s %s\nExamples:\n%s", c.command->name, c.command->args,
-		             c.command->examples);
-	} else if (e == EXIT_OK) {
-		e = c.command->run(&c);
-	}
+	if (e == EXIT_OK)
+		e = run(&c);
 	if (fflush(stdout) != 0 && e == EXIT_OK)
 		e = EXIT_FAILED;
 	free(c.args);

@@ -6,16 +6,39 @@
 #include "core/clock.h"
 #include "core/mem.h"
 
+bool kind_is_shown(const struct kind *k)
+{
+	/* a status is shown with its object; a session is between the API and a runner */
+	return k != &kind_session && !str_after(k->key_prefix, "status/");
+}
+
+const char *nearest_kind(const char *word)
+{
+	struct nearest nearest = {.word = word};
+	for (size_t i = 0; kinds[i]; i++) {
+		if (!kind_is_shown(kinds[i]))
+			continue;
+		nearest_offer(&nearest, kinds[i]->name);
+		nearest_offer(&nearest, kinds[i]->plural);
+	}
+	return nearest.found;
+}
+
 const struct kind *find_kind(const char *word)
 {
 	const struct kind *k = kind_find(word);
-	if (k)
+	if (k && kind_is_shown(k))
 		return k;
-	const char *nearest = kind_nearest(word);
-	(void)cli_fail(EXIT_USAGE,
-	               "%s: no such kind%s%s%s; there are microservices, pods, nodes, health, revisions, "
-	               "endpoints and events",
-	               word, nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+	_cleanup_str_ struct str all = STR_INIT;
+	for (size_t i = 0; kinds[i]; i++)
+		if (kind_is_shown(kinds[i]))
+			str_printf(&all, "%s%s", all.len ? ", " : "", kinds[i]->plural);
+	const char *nearest = nearest_kind(word);
+	if (nearest)
+		(void)cli_fail(EXIT_USAGE, "%s: no such kind; did you mean %s? There are: %s", word, nearest,
+		               str_get(&all));
+	else
+		(void)cli_fail(EXIT_USAGE, "%s: no such kind; there are: %s", word, str_get(&all));
 	return NULL;
 }
 
@@ -49,6 +72,19 @@ void list_path(const struct cli *c, const struct kind *k, struct str *out)
 		return;
 	str_puts(out, "?project=");
 	url_encode(out, project);
+}
+
+int add_since(const struct cli *c, struct str *path, char joint)
+{
+	const char *since = cli_flag(c, "since");
+	int64_t ms;
+	if (!since)
+		return 0;
+	if (str_parse_duration(since, &ms) < 0)
+		return cli_fail(-1, "--since %s: not a duration; write 30s, 10m or 2h", since);
+	/* with its unit: the API takes a bare number for a moment */
+	str_printf(path, "%csince=%" PRId64 "ms", joint, ms);
+	return 0;
 }
 
 int fetch_list(struct cli *c, const char *target, struct value **ret)
@@ -142,6 +178,23 @@ const char *pod_state(const struct value *pod, char *buf, size_t size)
 	return buf;
 }
 
+enum tone pod_tone(const struct value *pod)
+{
+	const char *phase = value_get_string(value_get(pod, "status"), "phase");
+	if (phase && (streq(phase, "Failed") || streq(phase, "Unknown")))
+		return TONE_BAD;
+	return phase && streq(phase, "Running") ? TONE_GOOD : TONE_BUSY;
+}
+
+enum tone service_tone(const char *state)
+{
+	if (streq(state, "ready"))
+		return TONE_GOOD;
+	return str_after(state, "invalid") || str_after(state, "not placed") || str_after(state, "stuck")
+	               ? TONE_BAD
+	               : TONE_BUSY;
+}
+
 const char *pod_engine_state(const struct value *pod, char *buf, size_t size)
 {
 	const struct value *status = value_get(pod, "status"), *list = value_get(status, "containers");
@@ -211,60 +264,17 @@ const char *service_state(const struct value *service, char *buf, size_t size)
 	return buf;
 }
 
-/* --- waiting --- */
-
-struct waiting {
-	struct cli *cli;
-	int64_t rev;
-	bool gone, done;
-	char said[256];
-};
-
-static bool on_change(void *ctx, const char *event, const struct value *v)
+void print_done(struct cli *c, const struct kind *k, const char *name, const char *how,
+                const struct value *answer)
 {
-	struct waiting *w = ctx;
-	char state[192], line[256];
-	const char *kind = value_get_string(v, "kind");
-	bool service = kind && streq(kind, "microservice");
-	if (streq(event, "synced") || !service)
-		return true;
-	if (streq(event, "delete")) {
-		w->done = w->gone;
-		if (!w->gone)
-			(void)cli_fail(0, "it was deleted meanwhile");
-		return false;
+	int format = cli_output(c);
+	if (answer && (format == OUTPUT_JSON || format == OUTPUT_YAML)) {
+		if (format == OUTPUT_YAML && c->printed++)
+			(void)puts("---");
+		cli_print_value(answer, (enum output)format);
+	} else if (format == OUTPUT_NAME) {
+		printf("%s/%s\n", k->name, name);
+	} else {
+		printf("%s/%s %s\n", k->name, name, how);
 	}
-	const struct value *status = value_get(v, "status");
-	int64_t desired = value_get_int(status, "desired"), ready = value_get_int(status, "ready");
-	(void)service_state(v, state, sizeof(state));
-	bool current = value_get_int(status, "observed") >= w->rev;
-	(void)snprintf(line, sizeof(line), "%s: %s, %" PRId64 "/%" PRId64 " ready",
-	               value_get_string(v, "name"), current ? state : "accepted", ready, desired);
-	if (!streq(line, w->said))
-		cli_note(w->cli, "%s", line);
-	(void)snprintf(w->said, sizeof(w->said), "%s", line);
-	w->done = !w->gone && current && streq(state, "ready");
-	return !w->done;
-}
-
-int wait_for_service(struct cli *c, const char *project, const char *name, int64_t rev, bool gone)
-{
-	int64_t timeout = cli_timeout_ms(c, 300000);
-	if (timeout < 0)
-		return EXIT_USAGE;
-	struct waiting w = {.cli = c, .rev = rev, .gone = gone};
-	struct sse sse = {.on_event = on_change, .ctx = &w};
-	_cleanup_str_ struct str path = STR_INIT;
-	object_path(&path, &kind_microservice, project, name);
-	str_puts(&path, "?watch=1");
-	int e = api_stream(c, str_get(&path), timeout, sse_data, &sse);
-	sse_done(&sse);
-	if (e == EXIT_TIMEOUT)
-		return cli_fail(EXIT_TIMEOUT,
-		                "%s was not %s within %s; `tug describe microservice %s` says why", name,
-		                gone ? "gone" : "ready",
-		                cli_flag(c, "timeout") ? cli_flag(c, "timeout") : "5m", name);
-	if (e == EXIT_NOT_FOUND && gone)
-		return EXIT_OK;
-	return e == EXIT_OK && !w.done ? EXIT_FAILED : e;
 }
