@@ -8,6 +8,7 @@
 
 #include "controllers/runtime/fold.h"
 #include "core/clock.h"
+#include "core/dice.h"
 #include "core/limits.h"
 #include "core/mem.h"
 #include "core/str.h"
@@ -167,7 +168,7 @@ struct events *events_new(struct store *s, const char *root, const char *role, c
 	e->role = mem_strdup(role);
 	e->node = mem_strdup(node);
 	/* processes of one role on several nodes must not meet in one key of the same millisecond */
-	e->seq = arc4random();
+	e->seq = (uint32_t)dice_roll();
 	fold_init(&e->fold, FOLD_MS);
 	loop_task_init(s->loop, &e->flush, on_flush, e);
 	return e;

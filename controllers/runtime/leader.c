@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "controllers/runtime/queue.h"
+#include "core/dice.h"
 #include "core/mem.h"
 #include "core/str.h"
 
@@ -48,7 +49,7 @@ static void depose(struct leader *l)
 /* What we asked for cannot be had now. */
 static void later(struct leader *l)
 {
-	int64_t ms = queue_backoff_ms(l->failures++, (double)arc4random() / 4294967296.0);
+	int64_t ms = queue_backoff_ms(l->failures++, dice_fraction());
 	loop_timer_in(&l->retry, MIN(ms, RETRY_MOST_MS));
 }
 

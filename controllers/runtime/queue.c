@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "core/dice.h"
 #include "core/map.h"
 #include "core/mem.h"
 
@@ -186,7 +187,7 @@ static void item_failed(struct queue *q, struct item *it)
 		it->failures = 0;
 	it->calm_until = 0;
 	it->agains = 0;
-	it->delay_ms = queue_backoff_ms(it->failures++, (double)arc4random() / 4294967296.0);
+	it->delay_ms = queue_backoff_ms(it->failures++, dice_fraction());
 	item_due(q, it, now + it->delay_ms);
 	heap_update(q, it);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/dice.h"
 #include "core/limits.h"
 #include "core/mem.h"
 #include "core/str.h"
@@ -335,7 +336,7 @@ void memory_db_compact(struct memory_db *db, int64_t rev)
 
 static uint64_t new_cluster_id(void)
 {
-	return ((uint64_t)arc4random() << 32 | arc4random()) | 1;
+	return dice_roll() | 1;
 }
 
 void memory_db_init(struct memory_db *db)

@@ -13,6 +13,10 @@ struct server {
 	struct list handles;
 	struct loop_timer timer; /* the next lease that runs out, the next deadline of a handle that is cut */
 	int64_t skew_ms;
+	memory_observer_fn *observer;
+	void *observer_ctx;
+	memory_deliver_fn *deliver;
+	void *deliver_ctx;
 };
 
 struct handle {
@@ -74,6 +78,10 @@ static inline int64_t memory_now(const struct server *sv)
 {
 	return loop_now(sv->loop) + sv->skew_ms;
 }
+
+/* knobs.c */
+/* Tells the observer what was added to the log since it had `from` entries. */
+void memory_observed(struct server *sv, const struct handle *by, size_t from) _nonnull_(1);
 
 /* memory.c */
 void memory_wake_all(struct server *sv) _nonnull_(1);

@@ -1,6 +1,10 @@
 /* What memory.h offers beside the store: looking into the database, and making things go wrong. */
 #include "memory/handle.h"
 
+#include <stdlib.h>
+
+#include "core/mem.h"
+
 static const struct handle *const_handle_of(const struct store *s)
 {
 	return (const struct handle *)(const void *)((const char *)s - offsetof(struct handle, base));
@@ -47,8 +51,10 @@ void memory_store_expire(struct store *s, int64_t lease_id)
 {
 	struct server *sv = memory_handle(s)->server;
 	struct memory_lease *l = memory_db_lease(&sv->db, lease_id);
+	size_t log = sv->db.log_len;
 	if (l)
 		memory_db_revoke(&sv->db, l);
+	memory_observed(sv, NULL, log);
 	memory_wake_all(sv);
 }
 
@@ -98,6 +104,30 @@ void memory_store_duplicate_events(struct store *s, bool duplicate)
 void memory_store_lose_events(struct store *s, unsigned n)
 {
 	memory_handle(s)->lose = n;
+}
+
+void memory_store_observe(struct store *s, memory_observer_fn *fn, void *ctx)
+{
+	memory_handle(s)->server->observer = fn;
+	memory_handle(s)->server->observer_ctx = ctx;
+}
+
+void memory_observed(struct server *sv, const struct handle *by, size_t from)
+{
+	size_t n = sv->db.log_len - from;
+	if (!sv->observer || !n)
+		return;
+	_cleanup_free_ struct store_event *events = mem_realloc_array(NULL, n, sizeof(*events));
+	for (size_t i = 0; i < n; i++)
+		events[i] = (struct store_event){.deleted = sv->db.log[from + i]->deleted,
+		                                 .kv = sv->db.log[from + i]->kv};
+	sv->observer(sv->observer_ctx, by ? &by->base : NULL, events, n);
+}
+
+void memory_store_on_deliver(struct store *s, memory_deliver_fn *fn, void *ctx)
+{
+	memory_handle(s)->server->deliver = fn;
+	memory_handle(s)->server->deliver_ctx = ctx;
 }
 
 struct memory_counts memory_store_counts(const struct store *s)

@@ -33,7 +33,9 @@ void memory_lease_free(struct store *s, struct store_lease *l, bool revoke)
 	struct handle *h = memory_handle(s);
 	struct memory_lease *there = l->id ? memory_db_lease(&h->server->db, l->id) : NULL;
 	if (there && revoke && !h->cut && h->epoch == h->server->db.epoch) {
+		size_t log = h->server->db.log_len;
 		memory_db_revoke(&h->server->db, there);
+		memory_observed(h->server, h, log);
 		memory_wake_all(h->server);
 	} else if (l->keep_alive) {
 		memory_lease_let_go(h, l);

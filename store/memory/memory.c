@@ -41,9 +41,12 @@ void memory_tick(void *ctx)
 			next = MIN(next, due);
 	}
 	int64_t rev = sv->db.rev;
+	size_t log = sv->db.log_len;
 	next = MIN(next, memory_db_expire(&sv->db, now));
-	if (sv->db.rev != rev)
+	if (sv->db.rev != rev) {
+		memory_observed(sv, NULL, log);
 		memory_wake_all(sv);
+	}
 	if (next == INT64_MAX)
 		loop_timer_stop(&sv->timer);
 	else
@@ -131,17 +134,17 @@ static const struct store_ops memory_ops = {
         .lease_free = memory_lease_free,
 };
 
-static struct store *handle_new(struct server *sv)
+static struct store *handle_new(struct server *sv, struct loop *loop)
 {
 	struct handle *h = NEW(struct handle);
-	h->base = (struct store){.ops = &memory_ops, .loop = sv->loop, .state = STORE_CONNECTING};
+	h->base = (struct store){.ops = &memory_ops, .loop = loop, .state = STORE_CONNECTING};
 	h->server = sv;
 	h->epoch = sv->db.epoch;
 	list_init(&h->ops);
 	list_init(&h->watches);
 	list_init(&h->leases);
 	list_append(&sv->handles, &h->link);
-	loop_task_init(sv->loop, &h->task, on_turn, h);
+	loop_task_init(loop, &h->task, on_turn, h);
 	loop_task_schedule(&h->task);
 	return &h->base;
 }
@@ -153,10 +156,16 @@ struct store *memory_store_new(struct loop *loop)
 	sv->loop = loop;
 	list_init(&sv->handles);
 	loop_timer_init(loop, &sv->timer, memory_tick, sv);
-	return handle_new(sv);
+	return handle_new(sv, loop);
 }
 
 struct store *memory_store_open(struct store *s)
 {
-	return handle_new(memory_handle(s)->server);
+	struct server *sv = memory_handle(s)->server;
+	return handle_new(sv, sv->loop);
+}
+
+struct store *memory_store_open_on(struct store *s, struct loop *loop)
+{
+	return handle_new(memory_handle(s)->server, loop);
 }

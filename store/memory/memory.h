@@ -15,6 +15,12 @@
 struct store *memory_store_new(struct loop *loop) _nonnull_(1) __attribute__((returns_nonnull));
 /* Another handle on the same database. The database lives as long as its last handle. */
 struct store *memory_store_open(struct store *s) _nonnull_(1) __attribute__((returns_nonnull));
+/*
+ * The same for a client with a loop of its own, whose time is that of the database's loop: a process of a simulation,
+ * that can be stopped alone. The first handle of a database must be freed last then.
+ */
+struct store *memory_store_open_on(struct store *s, struct loop *loop) _nonnull_(1, 2)
+	__attribute__((returns_nonnull));
 
 /* --- the database --- */
 
@@ -56,6 +62,25 @@ void memory_store_hold_events(struct store *s, bool hold) _nonnull_(1);
  */
 void memory_store_duplicate_events(struct store *s, bool duplicate) _nonnull_(1);
 void memory_store_lose_events(struct store *s, unsigned n) _nonnull_(1);
+/*
+ * fn hears of each revision as it is made, from inside: the events and who made them (NULL: a lease that ended on the
+ * server). It may read, and cut handles: where it cuts `by`, the transaction's reply is lost (STORE_E_UNKNOWN). One
+ * observer for each database; NULL: none.
+ */
+typedef void memory_observer_fn(void *ctx, const struct store *by, const struct store_event *events, size_t count);
+void memory_store_observe(struct store *s, memory_observer_fn *fn, void *ctx) _nonnull_(1);
+/*
+ * fn hears of each batch of events before a watch of a handle does, and decides what becomes of it.
+ */
+enum memory_delivery {
+	MEMORY_DELIVER,
+	MEMORY_LOSE,  /* it does not come at all */
+	MEMORY_DEFER, /* it waits, with all that comes later, until memory_store_hold_events(s, false) */
+	MEMORY_TWICE,
+};
+typedef enum memory_delivery memory_deliver_fn(void *ctx, struct store *to, const struct store_event *events,
+					       size_t count);
+void memory_store_on_deliver(struct store *s, memory_deliver_fn *fn, void *ctx) _nonnull_(1);
 /* How many operations of each kind this handle has executed so far. */
 struct memory_counts {
 	uint64_t ranges, txns, watches, leases;

@@ -89,6 +89,7 @@ static void txn_run(struct handle *h, struct store_op *op)
 {
 	struct error err = {0};
 	int64_t rev = 0, before = h->server->db.rev;
+	size_t log = h->server->db.log_len;
 	enum store_outcome o = STORE_OK;
 	h->counts.txns++;
 	bool run = true;
@@ -108,8 +109,14 @@ static void txn_run(struct handle *h, struct store_op *op)
 		o = memory_db_txn(&h->server->db, &op->txn, &rev, &err);
 		memory_seen(h);
 	}
-	if (h->server->db.rev != before)
+	if (h->server->db.rev != before) {
+		memory_observed(h->server, h, log);
 		memory_wake_all(h->server);
+	}
+	if (h->cut) {
+		o = (enum store_outcome)error_set(&err, STORE_E_UNKNOWN, "", "memory: cut");
+		rev = 0;
+	}
 	list_remove(&op->link);
 	op->txn_done(op->ctx, o, rev, &err);
 	op_free(op);

@@ -82,6 +82,15 @@ static bool watch_run(struct handle *h, struct store_watch *w)
 	}
 	_cleanup_free_ struct store_event *events = NULL;
 	size_t n = collect(h, w, &events, &identity.revision);
+	enum memory_delivery how = MEMORY_DELIVER;
+	if (n && h->server->deliver)
+		how = h->server->deliver(h->server->deliver_ctx, &h->base, events, n);
+	if (how == MEMORY_DEFER) {
+		h->hold = true;
+		return false;
+	}
+	if (how == MEMORY_LOSE)
+		n = 0;
 	bool all = identity.revision == db->rev;
 	w->next_rev = MAX(w->next_rev, identity.revision + 1);
 	if (all)
@@ -91,7 +100,7 @@ static bool watch_run(struct handle *h, struct store_watch *w)
 	memory_seen(h);
 	uint64_t serial = w->serial;
 	w->cbs.on_events(w->ctx, events, n, identity);
-	if (h->duplicate && (w = watch_find(h, serial)) != NULL)
+	if ((h->duplicate || how == MEMORY_TWICE) && (w = watch_find(h, serial)) != NULL)
 		w->cbs.on_events(w->ctx, events, n, identity);
 	return true;
 }

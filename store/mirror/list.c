@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/dice.h"
 #include "core/mem.h"
 #include "core/str.h"
 #include "mirror/copy.h"
@@ -16,11 +17,6 @@ enum {
 	SLOW_SPREAD_MS = 600000,
 	PAGE_LEAST = 16, /* of the largest values there can be, this many still fit into one reply */
 };
-
-static double dice(void)
-{
-	return (double)arc4random() / 4294967296.0;
-}
 
 static void ask(struct mirror *m);
 
@@ -59,7 +55,7 @@ static void failed(struct mirror *m)
 	for (unsigned i = 0; i < m->failures && ms < RETRY_MOST_MS; i++)
 		ms *= 2;
 	m->failures++;
-	loop_timer_in(&m->timer, (int64_t)((double)MIN(ms, RETRY_MOST_MS) * (0.8 + 0.4 * dice())));
+	loop_timer_in(&m->timer, (int64_t)((double)MIN(ms, RETRY_MOST_MS) * (0.8 + 0.4 * dice_fraction())));
 }
 
 /* --- putting it into the copy --- */
@@ -178,7 +174,7 @@ static void complete(struct mirror *m)
 	listing_clear(&l);
 	mirror_deleted_sweep(m);
 	mirror_watch_all(m);
-	loop_timer_in(&m->timer, SLOW_LEAST_MS + (int64_t)(SLOW_SPREAD_MS * dice()));
+	loop_timer_in(&m->timer, SLOW_LEAST_MS + (int64_t)(SLOW_SPREAD_MS * dice_fraction()));
 	if (m->synced)
 		return;
 	m->synced = true;
