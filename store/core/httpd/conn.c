@@ -151,7 +151,7 @@ static bool wants_input(const struct conn *c)
 		return conn_unsent(c) < HTTPD_HIGH_MARK && !(c->exchange && c->exchange->paused);
 	case CONN_BUSY:
 	case CONN_STREAM:
-		return c->in.len == 0; /* only to notice that the peer leaves */
+		return c->in.len < HTTPD_BUFFER; /* only to notice that the peer leaves */
 	}
 	return false;
 }
@@ -159,7 +159,8 @@ static bool wants_input(const struct conn *c)
 static void read_once(struct conn *c)
 {
 	struct httpd *s = c->server;
-	ssize_t n = transport_read(c, s->buffer, HTTPD_BUFFER);
+	bool waiting = c->state == CONN_BUSY || c->state == CONN_STREAM;
+	ssize_t n = transport_read(c, s->buffer, waiting ? HTTPD_BUFFER - c->in.len : HTTPD_BUFFER);
 	if (n < 0) {
 		on_eof(c);
 	} else if (n > 0 && c->in.len > 0) {

@@ -3,6 +3,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 
 #include "core/mem.h"
 
@@ -19,6 +21,14 @@ struct body *body_free(struct conn *c)
 	str_done(&b->data);
 	free(b);
 	return NULL;
+}
+
+static void refuse_large(struct conn *c, uint64_t bound)
+{
+	char text[100];
+	(void)snprintf(text, sizeof(text), "the body is too large: this path takes at most %" PRIu64 " bytes",
+	               bound);
+	request_refuse(c, 413, text);
 }
 
 void request_refuse(struct conn *c, int status, const char *text)
@@ -76,7 +86,7 @@ static void body_piece(struct conn *c, const char *data, size_t len)
 	struct body *b = c->body;
 	b->got += len;
 	if (b->got > b->bound) {
-		request_refuse(c, 413, "the body is larger than this path takes");
+		refuse_large(c, b->bound);
 	} else if (b->streamed) {
 		c->moved = true;
 		if (s->handler.on_body)
@@ -224,7 +234,7 @@ static size_t begin(struct conn *c, const struct http1_head *head, char *data, s
 	}
 	bound = bound ? bound : s->limits.body;
 	if (head->content_length > 0 && (uint64_t)head->content_length > bound) {
-		request_refuse(c, 413, "the body is larger than this path takes");
+		refuse_large(c, bound);
 		return 0;
 	}
 	if (!head->chunked && (uint64_t)head->content_length <= len - head_len)
