@@ -79,13 +79,13 @@ void services_done(struct services *s)
 	s->nodes = nodes_free(s->nodes);
 }
 
-bool services_forget(struct services *all, struct service *s)
+bool services_forget(struct services *s, struct service *service)
 {
-	if (s->entry || s->status || s->endpoints || s->n_revisions || s->n_pods || s->n_reserved ||
-	    s->flight)
+	if (service->entry || service->status || service->endpoints || service->n_revisions ||
+	    service->n_pods || service->n_reserved || service->flight)
 		return false;
-	(void)map_remove(&all->by_key, s->key);
-	service_free(s);
+	(void)map_remove(&s->by_key, service->key);
+	service_free(service);
 	return true;
 }
 
@@ -279,6 +279,8 @@ static bool feed_node(struct services *all, const char *name, const struct mirro
                       int64_t now_ms)
 {
 	const struct node_view was = nodes_view(all->nodes, name);
+	/* the view borrows from the object that is replaced */
+	_cleanup_free_ char *old_address = mem_strdup(was.address);
 	if (health)
 		nodes_set_health(all->nodes, name, now ? now->obj : NULL, now_ms);
 	else
@@ -288,7 +290,7 @@ static bool feed_node(struct services *all, const char *name, const struct mirro
 	        view.state == PLAN_NODE_LOST && was.state != PLAN_NODE_LOST && was.state != PLAN_NODE_GONE;
 	/* a health figure that moved makes no pod fit; anything else may */
 	all->room |= !health || was.state != view.state;
-	if (was.state != view.state || was.since_ms != view.since_ms || !str_equal(was.address, view.address))
+	if (was.state != view.state || was.since_ms != view.since_ms || !str_equal(old_address, view.address))
 		nodes_services(all->nodes, name, touch_by_key, all);
 	return lost;
 }

@@ -32,7 +32,7 @@ static struct value *fill_string(const struct schema *s, const struct field *f)
 	test_fail(__FILE__, __LINE__, "no text fits %s of %s", f->name, s->name);
 }
 
-/* A key that the row takes. */
+/* A key that the row takes; valid until the next call. */
 static const char *key_for(const struct field *f)
 {
 	static char own[64];
@@ -93,10 +93,12 @@ static struct value *fill_field(const struct schema *s, const struct field *f)
 		v = value_new_array();
 		value_append(v, fill(f->item));
 		return v;
-	case FIELD_MAP:
+	case FIELD_MAP: {
 		v = value_new_object();
-		value_set(v, key_for(f), fill(f->item));
+		struct value *item = fill(f->item); /* first: it asks for keys too */
+		value_set(v, key_for(f), item);
 		return v;
+	}
 	case FIELD_VALUE:
 		return value_new_int(7);
 	case FIELD_KIND:
