@@ -58,8 +58,8 @@ static int tell_refused(const char *source, const struct document *d, const stru
 	return cli_fail(EXIT_FAILED, "%s: %s", source, error_format(&err, said, sizeof(said)));
 }
 
-/* One document: what it says is put; what to wait for goes into c->waits. */
-static int apply_one(struct cli *c, const char *source, const struct document *d)
+/* One document: what it says is put; what to wait for goes into the wait_list in ctx. */
+static int apply_one(struct cli *c, const char *source, const struct document *d, void *ctx)
 {
 	struct subject s;
 	int e = subject_of(c, source, d, &s);
@@ -85,16 +85,17 @@ static int apply_one(struct cli *c, const char *source, const struct document *d
 	               dry ? " (dry run)" : "");
 	print_done(c, s.kind, s.name, how, r.value);
 	if (!dry && s.kind == &kind_microservice)
-		wait_add(c->waits, s.project, s.name, value_get_int(r.value, "rev"));
+		wait_add(ctx, s.project, s.name, value_get_int(r.value, "rev"));
 	return EXIT_OK;
 }
 
 /* The work of each document first, the waiting then. */
-static int and_wait(struct cli *c, int e, int (*wait)(struct cli *c, const struct wait_list *l))
+static int and_wait(struct cli *c, int e, const struct wait_list *l,
+                    int (*wait)(struct cli *c, const struct wait_list *l))
 {
 	if (!cli_flag(c, "wait"))
 		return e;
-	int waited = wait(c, c->waits);
+	int waited = wait(c, l);
 	return e ? e : waited;
 }
 
@@ -105,11 +106,10 @@ int run_apply(struct cli *c)
 	if (cli_output(c) < 0 || cli_timeout_ms(c, 0) < 0)
 		return EXIT_USAGE;
 	_cleanup_wait_list_ struct wait_list waits = {0};
-	c->waits = &waits;
-	return and_wait(c, each_given(c, apply_one), wait_ready);
+	return and_wait(c, each_given(c, apply_one, &waits), &waits, wait_ready);
 }
 
-static int delete_object(struct cli *c, const struct subject *s)
+static int delete_object(struct cli *c, const struct subject *s, struct wait_list *waits)
 {
 	_cleanup_str_ struct str path = STR_INIT;
 	object_path(&path, s->kind, s->project, s->name);
@@ -124,19 +124,19 @@ static int delete_object(struct cli *c, const struct subject *s)
 		return e;
 	print_done(c, s->kind, s->name, dry ? "deleted (dry run)" : "deleted", r.value);
 	if (!dry && s->kind == &kind_microservice)
-		wait_add(c->waits, s->project, s->name, 0);
+		wait_add(waits, s->project, s->name, 0);
 	return EXIT_OK;
 }
 
-static int delete_one(struct cli *c, const char *source, const struct document *d)
+static int delete_one(struct cli *c, const char *source, const struct document *d, void *ctx)
 {
 	struct subject s;
 	int e = subject_of(c, source, d, &s);
-	return e ? e : delete_object(c, &s);
+	return e ? e : delete_object(c, &s, ctx);
 }
 
 /* "microservice web api" or "microservice/web node/n1" */
-static int delete_named(struct cli *c)
+static int delete_named(struct cli *c, struct wait_list *waits)
 {
 	const struct kind *k = NULL;
 	int e = EXIT_OK;
@@ -159,7 +159,7 @@ static int delete_named(struct cli *c)
 		struct subject s = {.kind = k,
 		                    .name = slash ? slash + 1 : c->args[i],
 		                    .project = project ? project : "default"};
-		int one = delete_object(c, &s);
+		int one = delete_object(c, &s, waits);
 		if (e == EXIT_OK)
 			e = one;
 	}
@@ -175,8 +175,8 @@ int run_delete(struct cli *c)
 		return cli_fail(EXIT_USAGE, "delete: name a kind and objects (microservice web), or a file "
 		                            "with -f");
 	_cleanup_wait_list_ struct wait_list waits = {0};
-	c->waits = &waits;
-	return and_wait(c, files ? each_given(c, delete_one) : delete_named(c), wait_gone);
+	return and_wait(c, files ? each_given(c, delete_one, &waits) : delete_named(c, &waits), &waits,
+	                wait_gone);
 }
 
 int run_scale(struct cli *c)
@@ -198,9 +198,8 @@ int run_scale(struct cli *c)
 	(void)snprintf(how, sizeof(how), "scaled to %" PRId64, n);
 	print_done(c, &kind_microservice, c->args[0], how, r.value);
 	_cleanup_wait_list_ struct wait_list waits = {0};
-	c->waits = &waits;
-	wait_add(c->waits, project, c->args[0], value_get_int(r.value, "rev"));
-	return and_wait(c, EXIT_OK, wait_ready);
+	wait_add(&waits, project, c->args[0], value_get_int(r.value, "rev"));
+	return and_wait(c, EXIT_OK, &waits, wait_ready);
 }
 
 int run_cordon(struct cli *c)

@@ -33,7 +33,6 @@ struct flag {
 };
 
 struct cli;
-struct wait_list;
 
 struct command {
 	const char *name;  /* "apply", "etcd env" */
@@ -61,8 +60,7 @@ struct cli {
 		const char *value;
 	} given[CLI_FLAGS_MAX];
 	unsigned n_given;
-	unsigned printed;	/* documents on stdout so far */
-	struct wait_list *waits; /* what --wait is to wait for; of the command that runs */
+	unsigned printed; /* documents on stdout so far */
 };
 
 /* The last value of a flag; "" for a switch; NULL when it was not given. */

@@ -189,11 +189,19 @@ static int finish(struct transfer *t, const char *where, int quiet, struct reply
 	if (code != CURLE_OK)
 		return tell_unreachable(where, code);
 	ret->status = (int)status;
-	if (ret->body.len && json_parse(str_get(&ret->body), ret->body.len, &ret->value, NULL) < 0)
+	struct error err = {0};
+	char said[512];
+	if (json_parse(str_get(&ret->body), ret->body.len, &ret->value, &err) < 0)
 		ret->value = NULL;
 	int e = exit_code_of(ret->status);
-	if (e != EXIT_OK && ret->status != quiet)
+	if (e == EXIT_OK && !ret->value) {
+		e = EXIT_FAILED; /* every good answer is an object */
+		if (ret->status != quiet)
+			(void)cli_fail(e, "%s: the answer cannot be read: %s", where,
+			               error_format(&err, said, sizeof(said)));
+	} else if (e != EXIT_OK && ret->status != quiet) {
 		tell_error(ret->status, ret->value);
+	}
 	return e;
 }
 

@@ -6,6 +6,8 @@
 #include "core/clock.h"
 #include "core/mem.h"
 
+#define LIST_PAGE 512 /* objects asked for at once; their values together must stay below LIMIT_NODES */
+
 bool kind_is_shown(const struct kind *k)
 {
 	/* a status is shown with its object; a session is between the API and a runner */
@@ -87,24 +89,36 @@ int add_since(const struct cli *c, struct str *path, char joint)
 	return 0;
 }
 
+/* One page of a list, added to all. *limit becomes less where so many objects are more than a document may hold. */
+static int fetch_page(struct cli *c, const char *target, unsigned *limit, struct value *all, char **after)
+{
+	_cleanup_reply_ struct reply r = {0};
+	int e;
+	do {
+		_cleanup_str_ struct str page = STR_INIT;
+		str_printf(&page, "%s%climit=%u", target, strchr(target, '?') ? '&' : '?', *limit);
+		if (*after) {
+			str_puts(&page, "&after=");
+			url_encode(&page, *after);
+		}
+		reply_done(&r);
+		e = api_try(c, "GET", str_get(&page), NULL, NULL, 0, *limit > 1 ? 200 : -1, &r);
+	} while (r.status == 200 && !r.value && (*limit = *limit / 8) > 0);
+	value_for_each_item (i, item, value_get(r.value, "items"))
+		value_append(all, value_ref(item));
+	free(*after);
+	*after = mem_strdup(value_get_string(r.value, "next"));
+	return e;
+}
+
 int fetch_list(struct cli *c, const char *target, struct value **ret)
 {
 	struct value *all = value_new_array();
 	_cleanup_free_ char *after = NULL;
+	unsigned limit = LIST_PAGE;
 	int e;
 	do {
-		_cleanup_str_ struct str page = STR_INIT;
-		str_puts(&page, target);
-		if (after) {
-			str_puts(&page, strchr(target, '?') ? "&after=" : "?after=");
-			url_encode(&page, after);
-		}
-		_cleanup_reply_ struct reply r;
-		e = api_call(c, "GET", str_get(&page), NULL, NULL, 0, &r);
-		value_for_each_item (i, item, value_get(r.value, "items"))
-			value_append(all, value_ref(item));
-		free(after);
-		after = mem_strdup(value_get_string(r.value, "next"));
+		e = fetch_page(c, target, &limit, all, &after);
 	} while (e == EXIT_OK && after);
 	if (e == EXIT_OK)
 		*ret = TAKE_PTR(all);

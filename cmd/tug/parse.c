@@ -49,19 +49,20 @@ int command_unknown(const char *word, const char *next)
 	return cli_fail(EXIT_USAGE, "%s: no such command; see `tug --help`", word);
 }
 
-static const struct flag *find_in(const struct flag *flags, const char *name, size_t len, char letter)
+static const struct flag *named(const struct flag *flags, const char *name, size_t len)
 {
 	for (const struct flag *f = flags; f && f->name; f++)
-		if (letter ? f->letter == letter
-		           : (strlen(f->name) == len && strncmp(f->name, name, len) == 0))
+		if (strlen(f->name) == len && strncmp(f->name, name, len) == 0)
 			return f;
 	return NULL;
 }
 
-static const struct flag *find_flag(const struct command *m, const char *name, size_t len, char letter)
+static const struct flag *lettered(const struct flag *flags, char letter)
 {
-	const struct flag *f = find_in(m->flags, name, len, letter);
-	return f ? f : find_in(common_flags, name, len, letter);
+	for (const struct flag *f = flags; f && f->name; f++)
+		if (f->letter == letter)
+			return f;
+	return NULL;
 }
 
 int cli_flag_words(const struct flag *flags, const char *word)
@@ -69,11 +70,11 @@ int cli_flag_words(const struct flag *flags, const char *word)
 	const char *equals = strchr(word, '=');
 	if (word[0] == '-' && word[1] == '-') {
 		const struct flag *f =
-		        find_in(flags, word + 2, equals ? (size_t)(equals - word - 2) : strlen(word + 2), 0);
+		        named(flags, word + 2, equals ? (size_t)(equals - word - 2) : strlen(word + 2));
 		return !f ? 0 : f->value && !equals ? 2 : 1;
 	}
 	for (const char *p = word + 1; *p; p++) {
-		const struct flag *f = find_in(flags, NULL, 0, *p);
+		const struct flag *f = lettered(flags, *p);
 		if (!f || f->value)
 			return !f ? 0 : p[1] ? 1 : 2;
 	}
@@ -107,8 +108,10 @@ static int unknown_flag(const struct command *m, const char *word)
 static int parse_long(struct cli *c, int argc, char **argv, int *i)
 {
 	const char *name = argv[*i] + 2, *equals = strchr(name, '=');
-	const struct flag *f =
-	        find_flag(c->command, name, equals ? (size_t)(equals - name) : strlen(name), 0);
+	size_t len = equals ? (size_t)(equals - name) : strlen(name);
+	const struct flag *f = named(c->command->flags, name, len);
+	if (!f)
+		f = named(common_flags, name, len);
 	if (!f)
 		return unknown_flag(c->command, argv[*i]);
 	if (!f->value)
@@ -124,7 +127,9 @@ static int parse_long(struct cli *c, int argc, char **argv, int *i)
 static int parse_short(struct cli *c, int argc, char **argv, int *i)
 {
 	for (const char *p = argv[*i] + 1; *p; p++) {
-		const struct flag *f = find_flag(c->command, NULL, 0, *p);
+		const struct flag *f = lettered(c->command->flags, *p);
+		if (!f)
+			f = lettered(common_flags, *p);
 		if (!f)
 			return cli_fail(EXIT_USAGE, "-%c: no such flag; see `tug %s --help`", *p,
 			                c->command->name);
