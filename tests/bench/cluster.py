@@ -85,10 +85,18 @@ def containers_of(name):
     return "tug-default.%s-" % name
 
 
+def connect(t):
+    """To the API, now: not inside what is timed."""
+    c = UnixConnection(t.dir + "/run/api.sock")
+    c.connect()
+    return c
+
+
 def post(connection, document):
     connection.request("POST", "/v1/microservices", json.dumps(document), JSON)
     r = connection.getresponse()
     reply = r.read()
+    connection.close()
     assert r.status == 201, reply
 
 
@@ -139,7 +147,8 @@ def time_direct(starts, body, name):
     return took
 
 
-def time_through(t, starts, api, name):
+def time_through(t, starts, name):
+    api = connect(t)
     begin = time.monotonic()
     post(api, service(name))
     answered = time.monotonic() - begin
@@ -153,7 +162,6 @@ def one_pod(table, t):
     """Paired: the same create and start, direct and through tug, in turn; who goes first alternates."""
     starts, body = Starts(), direct_body(t)
     direct, through, answers = [], [], []
-    api = UnixConnection(t.dir + "/run/api.sock")
     for i in range(-2, ROUNDS):
         for way in ("direct", "through")[::1 if i % 2 else -1]:
             if way == "direct":
@@ -161,11 +169,10 @@ def one_pod(table, t):
                 if i >= 0:
                     direct.append(1000 * took)
             else:
-                took, answered = time_through(t, starts, api, "round%d" % (i + 2))
+                took, answered = time_through(t, starts, "round%d" % (i + 2))
                 if i >= 0:
                     through.append(1000 * took)
                     answers.append(1000 * answered)
-    api.close()
     table.row("one pod: create + start made directly, p50 / p99 of %d" % ROUNDS,
               "%.0f / %.0f ms" % (percentile(direct, .5), percentile(direct, .99)))
     p50, p99 = (percentile(through, p) - percentile(direct, p) for p in (.5, .99))
@@ -181,21 +188,22 @@ def one_pod(table, t):
 
 
 def time_placed(t, name, scale):
-    watch = UnixConnection(t.dir + "/run/api.sock")
+    watch = connect(t)
     watch.request("GET", "/v1/pods?watch=1&service=" + name)
     stream = watch.getresponse()
     while b"event: synced" not in stream.readline():
         pass
-    names = set()
-    api = UnixConnection(t.dir + "/run/api.sock")
+    names, event = set(), b""
+    api = connect(t)
     begin = time.monotonic()
     post(api, service(name, scale))
     while len(names) < scale:
         line = stream.readline()
-        if line.startswith(b"data: "):
+        if line.startswith(b"event: "):
+            event = line[7:].strip()
+        elif line.startswith(b"data: ") and event == b"put":
             names.add(json.loads(line[6:])["name"])
     took = time.monotonic() - begin
-    api.close()
     watch.close()
     return took
 
@@ -220,7 +228,8 @@ def time_many_direct(starts, body, name, parallel):
     return took
 
 
-def time_many_through(t, starts, api, name):
+def time_many_through(t, starts, name):
+    api = connect(t)
     begin = time.monotonic()
     post(api, service(name, 40))
     took = starts.wait(containers_of(name), 40) - begin
@@ -231,7 +240,6 @@ def time_many_through(t, starts, api, name):
 
 def many(table, t):
     starts, body = Starts(), direct_body(t)
-    api = UnixConnection(t.dir + "/run/api.sock")
     parallel = max(4, 2 * os.cpu_count())  # as many as tug's runner has under way
     ratios = []
     for i in range(5):
@@ -240,9 +248,8 @@ def many(table, t):
             if way == "direct":
                 took[way] = time_many_direct(starts, body, "many%d" % i, parallel)
             else:
-                took[way] = time_many_through(t, starts, api, "forty%d" % i)
+                took[way] = time_many_through(t, starts, "forty%d" % i)
         ratios.append((took["through"] / took["direct"], took["through"], took["direct"]))
-    api.close()
     ratio, through, direct = sorted(ratios)[len(ratios) // 2]
     table.row("40 pods running: tug / direct, %d at once (median of %d: %s)" % (
         parallel, len(ratios), " ".join("%.2f" % r[0] for r in ratios)),
