@@ -188,6 +188,7 @@ static void shake(struct conn *c)
 	/* without tickets nothing is sent now, and a client that uses Nagle would wait for its delayed ACK */
 	int on = 1;
 	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+	c->moved = true; /* a head that came along has its own time */
 	conn_move(c, CONN_HEAD);
 }
 

@@ -17,6 +17,7 @@
 enum {
 	HTTPD_BUFFER = 16 * 1024,    /* one read; also what is kept of input that cannot be dealt with yet */
 	HTTPD_HIGH_MARK = 64 * 1024, /* unsent bytes above which no further request is taken up */
+	HTTPD_RELAY_MARK = 256 * 1024, /* unsent bytes above which the source of a relay has to wait */
 	HTTPD_LINGER =
 	        256 * 1024,  /* bytes read and thrown away after the last answer; then nothing is read */
 	HTTPD_REST_MS = 200, /* of a listener, when the process is out of descriptors or memory */

@@ -243,8 +243,7 @@ void httpd_stream_begin(struct httpd_exchange *x, int status, const char *type, 
 
 size_t exchange_mark(const struct httpd_exchange *x)
 {
-	size_t bound = x->conn->server->limits.stream_queue;
-	return x->sse ? MIN(bound, (size_t)HTTPD_HIGH_MARK) : bound;
+	return MIN(x->conn->server->limits.stream_queue, x->sse ? (size_t)HTTPD_HIGH_MARK : HTTPD_RELAY_MARK);
 }
 
 bool httpd_stream_write(struct httpd_exchange *x, const char *data, size_t len)

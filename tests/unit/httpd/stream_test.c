@@ -130,7 +130,7 @@ TEST(back_pressure)
 	static struct rig r;
 	struct peer p;
 	static char block[16384];
-	rig_init(&r, NULL);
+	rig_init(&r, &(struct httpd_limits){.stream_queue = 8 << 20}); /* of event streams only */
 	for (unsigned way = 0; way < RIG_WAYS; way++) {
 		size_t written = 0, held = 0;
 		r.drained = 0;
@@ -140,7 +140,7 @@ TEST(back_pressure)
 			rig_settle(&r);
 		}
 		held = written;
-		CHECK(held < TOTAL);
+		CHECK(held < (way == RIG_UNIX ? 1 << 20 : TOTAL));
 		CHECK_INT(r.drained, 0);
 		CHECK(rig_rounds(&r, 50) <= 3);
 		while (written < TOTAL) {
