@@ -125,24 +125,13 @@ class MainPath(Case):
         self.assertIn("from the side", self.fetch(int(ports["8081/tcp"])))
         self.assertIn("hello", self.fetch(int(ports["80/tcp"])))
         self.t.tug("delete", "ms", "pair", "--wait")
-        self.assertEqual(self.t.containers(), [])
+        self.t.gone("pair")
 
     def test_volumes_are_kept(self):
         self.t.apply(self.web("keeper", 1, volumes=[{"name": "kept-data", "mount": "/data"}]), "--wait")
         self.t.tug("delete", "ms", "keeper", "--wait")
         self.assertEqual(engine.call("GET", "/volumes/kept-data")[0], 200)
         engine.call("DELETE", "/volumes/kept-data")
-
-    def test_logs(self):
-        self.t.apply(self.web("talker", 1, args=["lines", "5", "20"], restart="never"))
-        out = wait_for("the log has its lines", lambda: (lambda o: o if o.count("\n") >= 5 else None)(
-            self.t.tug("logs", "talker").stdout))
-        self.assertEqual(len(out.splitlines()), 5)
-        self.assertEqual(len(self.t.tug("logs", "talker", "--tail", "2").stdout.splitlines()), 2)
-        followed = self.t.tug("logs", "-f", "talker").stdout  # the program has ended: so does the log
-        self.assertEqual(followed, out)
-        self.assertEqual(self.t.tug("logs", "nobody", check=False).returncode, 3)
-        self.t.tug("delete", "ms", "talker", "--wait")
 
     def test_watch_and_events(self):
         c = UnixConnection(self.t.dir + "/run/api.sock", timeout=30)

@@ -205,7 +205,7 @@ class BadInput(Case):
             ("PUT", "a: 1\na: 2\n", "application/yaml", 400),
             ("PUT", "a: !!python/object x\n", "application/yaml", 400),
             ("PUT", " " * (2 * 1024 * 1024), "application/json", 413),
-            ("PUT", good, "text/plain", 415),
+            ("PUT", good, "image/png", 415),
             ("PATCH", '{"scale": 1.5}', "application/json", 400),
             ("DELETE", None, None, 403),
         ]

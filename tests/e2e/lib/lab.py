@@ -69,6 +69,7 @@ class Engine:
             self.load("tug-hello:latest", "tug-hello")
 
     def kill(self, signum=signal.SIGKILL):
+        """The daemon only: containers run on (live-restore)."""
         if self.process:
             self.process.send_signal(signum)
             self.process.wait()
@@ -204,6 +205,13 @@ class Tug:
         items = self.json("get", "pods")["items"]
         return [p for p in items if service is None or p["service"] == service]
 
+    def gone(self, name):
+        wait_for("no container of %s is left" % name,
+                 lambda: not [c for c in self.containers() if c["Labels"].get("tug.service") == name])
+
+    def keys(self, prefix):
+        return self.etcdctl("get", "--prefix", "--keys-only", "/tug/" + prefix).split()
+
     def ready(self, name, n, timeout=90):
         def probe():
             s = self.service(name).get("status", {})
@@ -224,10 +232,21 @@ class Case(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         cls.t.kill()
+        if not engine.process:
+            engine.start()
         for c in cls.t.containers():
             engine.call("DELETE", "/containers/%s?force=1&v=1" % c["Id"])
         if os.environ.get("TUG_E2E_LOGS"):
             print(open(cls.t.dir + ".log").read())
+
+    def tearDown(self):
+        """Each test begins with nothing, also after one that failed."""
+        if not engine.process:
+            engine.start()
+        if not self.t.process:
+            self.t.up()
+        self.t.etcdctl("del", "--prefix", "/tug/microservices/")
+        wait_for("nothing is left of the test", lambda: not self.t.containers())
 
     def web(self, name, scale=1, **container):
         """A microservice of the hello server."""
