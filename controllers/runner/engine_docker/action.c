@@ -40,7 +40,8 @@ struct docker_action {
 	bool unpaused; /* stop */
 	bool timed_out;
 	unsigned tries, polls;
-	uint64_t seq; /* of the container when start was sent */
+	uint64_t runs; /* of the container when start was sent */
+	uint64_t seq;  /* of the container when it was looked at in the end */
 	docker_action_fn *on_end;
 	void *ctx;
 	struct error err;
@@ -359,38 +360,10 @@ static void on_created(void *ctx, const struct http_response *r)
 	action_end(a, learned ? ENGINE_OK : ENGINE_E_FAILED);
 }
 
-/* --- start --- */
+/* --- a look at what came of it --- */
 
-static void on_started(void *ctx, const struct http_response *r)
-{
-	struct docker_action *a = ctx;
-	a->call = NULL;
-	if (r->result != HTTP_OK) {
-		action_unknown(a, r);
-		return;
-	}
-	struct docker_container *c = action_container(a);
-	if (r->status == 204 || r->status == 304) {
-		if (c && r->status == 204)
-			state_started(a->d, c, a->seq);
-		else if (c && c->state != CONTAINER_RUNNING)
-			state_inspect(a->d, c);
-		action_end(a, ENGINE_OK);
-		return;
-	}
-	enum dialect_hint hint;
-	enum engine_result result = action_refused(a, CALL_START, r, &hint);
-	if (c && hint == HINT_GONE)
-		state_removed(a->d, c);
-	else if (c)
-		state_start_failed(a->d, c, a->err.text);
-	action_end(a, result);
-}
-
-/* --- stop --- */
-
-/* The port promises that who stopped a container knows how it ended. */
-static void on_stopped_state(void *ctx, const struct http_response *r)
+/* The port promises that who started or stopped a container knows how it is then. */
+static void on_looked(void *ctx, const struct http_response *r)
 {
 	struct docker_action *a = ctx;
 	a->call = NULL;
@@ -404,6 +377,45 @@ static void on_stopped_state(void *ctx, const struct http_response *r)
 	action_end(a, ENGINE_OK);
 }
 
+static void action_look(struct docker_action *a, const struct docker_container *c)
+{
+	a->seq = c->seq;
+	a->call = docker_call(a->d, a->d->quick, "GET", mem_printf("/containers/%s/json", a->id), NULL,
+	                      DEADLINE_INSPECT, on_looked, a);
+}
+
+/* --- start --- */
+
+static void on_started(void *ctx, const struct http_response *r)
+{
+	struct docker_action *a = ctx;
+	a->call = NULL;
+	if (r->result != HTTP_OK) {
+		action_unknown(a, r);
+		return;
+	}
+	struct docker_container *c = action_container(a);
+	if (r->status == 204 || r->status == 304) {
+		if (c && r->status == 204)
+			state_started(a->d, c, a->runs);
+		/* it runs already, or its event could not tell whether it is a new run */
+		if (c && c->state != CONTAINER_RUNNING && (r->status == 304 || c->inspect))
+			action_look(a, c);
+		else
+			action_end(a, ENGINE_OK);
+		return;
+	}
+	enum dialect_hint hint;
+	enum engine_result result = action_refused(a, CALL_START, r, &hint);
+	if (c && hint == HINT_GONE)
+		state_removed(a->d, c);
+	else if (c)
+		state_start_failed(a->d, c, a->err.text);
+	action_end(a, result);
+}
+
+/* --- stop --- */
+
 static void stop_landed(struct docker_action *a)
 {
 	struct docker_container *c = action_container(a);
@@ -411,9 +423,7 @@ static void stop_landed(struct docker_action *a)
 		action_end(a, ENGINE_OK);
 		return;
 	}
-	a->seq = c->seq;
-	a->call = docker_call(a->d, a->d->quick, "GET", mem_printf("/containers/%s/json", a->id), NULL,
-	                      DEADLINE_INSPECT, on_stopped_state, a);
+	action_look(a, c);
 }
 
 static void on_killed(void *ctx, const struct http_response *r)
@@ -553,7 +563,7 @@ static void action_send(struct docker_action *a)
 		                      on_created, a);
 		return;
 	case ACTION_START:
-		a->seq = c ? c->seq : 0;
+		a->runs = c ? c->runs : 0;
 		a->call = docker_call(d, d->works, "POST", mem_printf("/containers/%s/start", a->id), NULL,
 		                      DEADLINE_START, on_started, a);
 		return;

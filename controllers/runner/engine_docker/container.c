@@ -174,6 +174,7 @@ bool container_of_inspect(struct docker_container *c, const struct value *v, boo
 	enum engine_state now = state_of_word(value_get_string(state, "Status"), &paused);
 	int64_t code = value_get_int(state, "ExitCode");
 	bool new_run = started && (c->started_exact ? started != c->started_ns : started > c->started_ns);
+	c->runs += new_run;
 	uint64_t exits = exits_between(c, now, new_run, restarts - c->restart_count);
 	/* a shim that was not found again: the engine says 255 for every program */
 	if (now == CONTAINER_EXITED && c->state == CONTAINER_RUNNING && engine_restarted && code == 255)
@@ -216,6 +217,7 @@ enum container_news container_of_event(struct docker_container *c, enum dialect_
 {
 	switch (event) {
 	case EVENT_START:
+		c->runs++;
 		if (c->state == CONTAINER_RUNNING) {
 			if (!c->started_assumed)
 				return NEWS_NONE; /* a repeat of what inspect said */
@@ -236,8 +238,9 @@ enum container_news container_of_event(struct docker_container *c, enum dialect_
 		c->error = NULL;
 		return NEWS_STARTED;
 	case EVENT_DIE:
-		if (c->state == CONTAINER_RUNNING && c->started_exact && ns < c->started_ns)
-			return NEWS_NONE; /* of an earlier run */
+		if (c->state == CONTAINER_RUNNING &&
+		    (c->started_assumed || (c->started_exact && ns < c->started_ns)))
+			return NEWS_NONE; /* of an earlier run: the event of this one's start is still to come */
 		if (c->state == CONTAINER_EXITED)
 			return NEWS_NONE;
 		if (c->state == CONTAINER_CREATED)

@@ -66,6 +66,7 @@ struct docker_container {
 	char *error;
 	char *address;
 	struct pairs ports;
+	uint64_t runs; /* counts the starts that events and inspects told of */
 	uint64_t seq;  /* counts what was learned from events and replies: an inspect that is older is void */
 	uint64_t born; /* docker->lists when it was learned of */
 	struct docker *d;
@@ -203,7 +204,8 @@ void state_list_item(struct docker *d, const struct value *item, bool inspect);
 void state_inspect(struct docker *d, struct docker_container *c);
 void state_inspects_cancel(struct docker *d);
 void state_event(struct docker *d, const char *action, const char *id, const struct value *attributes, int64_t ns);
-void state_started(struct docker *d, struct docker_container *c, uint64_t seq_before);
+/* The reply to a start that was sent when so many runs were known. */
+void state_started(struct docker *d, struct docker_container *c, uint64_t runs_before);
 void state_start_failed(struct docker *d, struct docker_container *c, const char *text);
 void state_removed(struct docker *d, struct docker_container *c);
 void state_changed(struct docker *d, struct docker_pod *pod);

@@ -320,9 +320,9 @@ void state_event(struct docker *d, const char *action, const char *id, const str
 	}
 }
 
-void state_started(struct docker *d, struct docker_container *c, uint64_t seq_before)
+void state_started(struct docker *d, struct docker_container *c, uint64_t runs_before)
 {
-	if (c->seq != seq_before) /* its events were faster than the reply, and know more */
+	if (c->runs != runs_before) /* its event was faster than the reply, and what followed it knows more */
 		return;
 	c->seq++;
 	c->state = CONTAINER_RUNNING;

@@ -149,6 +149,12 @@ struct sim_container *sim_find(const struct sim_machine *m, const char *pod, con
 
 /* --- programs --- */
 
+static void drop_ports(struct sim_container *c)
+{
+	for (size_t i = 0; i < c->n_ports; i++)
+		c->port_given[i] = 0;
+}
+
 static void container_exited(struct sim_container *c, int64_t code, bool oom)
 {
 	struct sim_machine *m = c->pod->m;
@@ -161,8 +167,8 @@ static void container_exited(struct sim_container *c, int64_t code, bool oom)
 	c->oom = oom;
 	c->exits++;
 	c->finished_at = clock_wall_ms();
-	for (size_t i = 0; i < c->n_ports; i++)
-		c->port_given[i] = 0;
+	if (!c->pod->several)
+		drop_ports(c);
 	sim_changed(m, c->pod);
 	logs_changed(m, c);
 }
@@ -228,7 +234,7 @@ static enum engine_result container_start(struct sim_machine *m, struct sim_cont
 	enum engine_result r = p->start;
 	if (r)
 		(void)error_set(err, -EIO, "", "%s", p->text ? p->text : "the program can not be started");
-	else
+	else if (!c->pod->several)
 		r = take_ports(m, c, err);
 	free(c->error);
 	c->error = r ? mem_strdup(err->text) : NULL;
@@ -252,6 +258,32 @@ static enum engine_result container_start(struct sim_machine *m, struct sim_cont
 		add_line(c, 1, line);
 	}
 	sim_changed(m, c->pod);
+	return ENGINE_OK;
+}
+
+/* --- the network of a pod with several containers: it has their ports --- */
+
+static void infra_stop(struct sim_pod *pod)
+{
+	pod->infra_runs = false;
+	for (size_t i = 0; pod->several && i < pod->n; i++)
+		drop_ports(pod->containers[i]);
+}
+
+/* Not needed, or running: ENGINE_OK. */
+static enum engine_result infra_start(struct sim_pod *pod, struct error *err)
+{
+	enum engine_result r = ENGINE_OK;
+	if (!pod->several || pod->infra_runs)
+		return ENGINE_OK;
+	for (size_t i = 0; i < pod->n && !r; i++)
+		r = take_ports(pod->m, pod->containers[i], err);
+	if (r) {
+		infra_stop(pod);
+		return r;
+	}
+	pod->infra_runs = true;
+	pod->space++;
 	return ENGINE_OK;
 }
 
@@ -408,10 +440,9 @@ enum engine_result sim_do_start(struct sim_container *c, struct error *err)
 			                "the pod's shared network is down: the pod has to be repaired");
 			return ENGINE_E_FAILED;
 		}
-		pod->infra_runs = true;
-		pod->space++;
 	}
-	return container_start(pod->m, c, err);
+	enum engine_result r = infra_start(pod, err);
+	return r ? r : container_start(pod->m, c, err);
 }
 
 void sim_do_stop(struct sim_container *c)
@@ -436,7 +467,6 @@ enum engine_result sim_do_repair(struct sim_pod *pod, struct error *err)
 		                "the pod's shared network was removed: the pod has to be made again");
 		return ENGINE_E_GONE;
 	}
-	enum engine_result first = ENGINE_OK;
 	bool cut[LIMIT_CONTAINERS] = {false};
 	for (size_t i = 0; i < pod->n; i++) {
 		struct sim_container *c = pod->containers[i];
@@ -445,11 +475,8 @@ enum engine_result sim_do_repair(struct sim_pod *pod, struct error *err)
 		if (cut[i])
 			sim_do_stop(c);
 	}
-	if (pod->several && !pod->infra_runs) {
-		pod->infra_runs = true;
-		pod->space++;
-	}
-	for (size_t i = 0; i < pod->n; i++) {
+	enum engine_result first = infra_start(pod, err);
+	for (size_t i = 0; i < pod->n && pod->infra_runs; i++) {
 		enum engine_result r = cut[i] ? container_start(pod->m, pod->containers[i], err) : ENGINE_OK;
 		first = first ? first : r;
 	}
@@ -496,7 +523,7 @@ void sim_exit(struct sim_machine *m, const char *pod, const char *container, int
 	if (c) {
 		container_exited(c, code, oom);
 	} else if (p && !container && p->infra_runs) {
-		p->infra_runs = false;
+		infra_stop(p);
 		sim_changed(m, p);
 	}
 }
@@ -506,8 +533,10 @@ void sim_rm(struct sim_machine *m, const char *pod, const char *container)
 	struct sim_pod *p = map_get(&m->pods, pod);
 	if (!p)
 		return;
-	if (!container)
-		p->infra = p->infra_runs = false;
+	if (!container) {
+		p->infra = false;
+		infra_stop(p);
+	}
 	for (size_t i = 0; container && i < p->n; i++)
 		if (streq(p->containers[i]->name, container)) {
 			container_remove(p, i);
@@ -525,9 +554,8 @@ void sim_start(struct sim_machine *m, const char *pod, const char *container)
 	struct error err = {0};
 	if (c && c->state != CONTAINER_RUNNING) {
 		(void)container_start(m, c, &err);
-	} else if (p && !container && p->infra && !p->infra_runs) {
-		p->infra_runs = true;
-		p->space++;
+	} else if (p && !container && p->infra) {
+		(void)infra_start(p, &err);
 		sim_changed(m, p);
 	}
 }
@@ -610,7 +638,7 @@ static void stop_all(struct sim_machine *m)
 {
 	map_for_each (e, &m->pods) {
 		struct sim_pod *pod = e->value;
-		pod->infra_runs = false;
+		infra_stop(pod);
 		for (size_t i = 0; i < pod->n; i++)
 			container_exited(pod->containers[i], pod->containers[i]->ignores_term ? 137 : 0,
 			                 false);

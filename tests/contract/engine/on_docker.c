@@ -337,7 +337,7 @@ static unsigned starts(struct world *w, const char *pod, const char *container)
 	_cleanup_free_ char *id = docker_id(w, pod, container);
 	_cleanup_free_ char *target =
 	        mem_printf("/events?since=0&until=%" PRId64 ".999&filters=%%7B%%22event%%22:%%5B%%22start%%"
-	                                                    "22%%5D,%%22container%%22:%%5B%%22%s%%22%%5D%%7D",
+	                   "22%%5D,%%22container%%22:%%5B%%22%s%%22%%5D%%7D",
 	                   clock_wall_ms() / 1000, id);
 	int status;
 	_cleanup_free_ char *reply = dockerd_call(server, "GET", target, NULL, &status);
