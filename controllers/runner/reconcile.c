@@ -64,8 +64,7 @@ static void take_wanted(struct runner *r, struct slot *s, const struct mirror_en
 	s->known = r->list;
 }
 
-/* Brings what is wanted of the slot up to date with the store. */
-static void take_claim(struct runner *r, struct slot *s)
+void reconcile_claim(struct runner *r, struct slot *s)
 {
 	char key[KEY_SIZE];
 	const struct mirror_entry *e =
@@ -260,7 +259,7 @@ enum queue_result reconcile(void *ctx, const char *name)
 	if (!s)
 		return report_tidy(r, name);
 	arena_reset(&r->arena);
-	take_claim(r, s);
+	reconcile_claim(r, s);
 	restore_memory(r, s);
 
 	struct plan_in in;

@@ -24,8 +24,10 @@ struct slot *runner_slot(struct runner *r, const char *name)
 
 static void wake_all(struct runner *r)
 {
-	map_for_each (e, &r->slots)
+	map_for_each (e, &r->slots) {
+		reconcile_claim(r, e->value);
 		queue_add(r->queue, e->key);
+	}
 }
 
 /* Images that nobody wants any more are not kept on file. */
@@ -85,8 +87,9 @@ static void take_key(struct runner *r, const char *key, const struct mirror_entr
 {
 	const char *name;
 	if ((name = name_of(r, key, kind_pod.key_prefix))) {
-		if (now)
-			(void)runner_slot(r, name);
+		struct slot *s = now ? runner_slot(r, name) : map_get(&r->slots, name);
+		if (s)
+			reconcile_claim(r, s);
 		queue_add(r->queue, name);
 	} else if ((name = name_of(r, key, kind_pod_status.key_prefix))) {
 		queue_add(r->queue, name);

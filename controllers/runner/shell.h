@@ -70,6 +70,11 @@ void runner_forget(struct runner *r, struct slot *s) _nonnull_(1, 2);
  * ------------------------------------------------------------------------------------------------- */
 
 enum queue_result reconcile(void *ctx, const char *name);
+/*
+ * Brings what is wanted of the pod up to date with the store. Called for every pod whose key changed before any of them
+ * gets its turn: the turn of one that is to go asks whether another takes its place.
+ */
+void reconcile_claim(struct runner *r, struct slot *s) _nonnull_(1, 2);
 /* An image came or went, or is not known any more: whoever wants it gets a turn. Unknown references are
  * ignored. */
 void reconcile_image(struct runner *r, const char *ref, enum image_state state) _nonnull_(1, 2);
