@@ -42,13 +42,14 @@ static void close_all(struct peer *p)
 
 static void on_stopped(void *ctx)
 {
-	*(bool *)ctx = true;
+	((struct rig *)ctx)->stopped = true;
 }
 
 static void on_stopped_free(void *ctx)
 {
-	r.httpd = httpd_free(r.httpd);
-	*(bool *)ctx = true;
+	struct rig *rig = ctx;
+	rig->httpd = httpd_free(rig->httpd);
+	rig->stopped = true;
 }
 
 TEST(at_once)
@@ -71,12 +72,11 @@ TEST(at_once)
 TEST(gracefully)
 {
 	struct peer p[KINDS], late;
-	bool stopped = false;
 	rig_init(&r, NULL);
 	open_all(p);
 	struct httpd_exchange *later = r.open[1];
-	httpd_stop(r.httpd, 10000, on_stopped, &stopped);
-	CHECK(!stopped); /* never from inside */
+	httpd_stop(r.httpd, 10000, on_stopped, &r);
+	CHECK(!r.stopped); /* never from inside */
 	UNTIL(&r, peer_ended(&p[IDLE]) && peer_ended(&p[KEPT]) && peer_ended(&p[EVENTS]));
 	CHECK_HAS(str_get(&p[EVENTS].in), "\r\n0\r\n\r\n"); /* ended, not cut */
 	CHECK_INT(r.gone, 1);
@@ -99,10 +99,10 @@ TEST(gracefully)
 	CHECK_STATUSES(&p[UPLOAD], "200 ");
 	CHECK_STATUSES(&p[LATER], "200 ");
 	CHECK(p[BIG].in.len > 16000000);
-	CHECK(!stopped);
+	CHECK(!r.stopped);
 	httpd_stream_end(rig_take(&r)); /* the relay */
 	peer_close(&p[HANDSHAKE]);
-	UNTIL(&r, stopped);
+	UNTIL(&r, r.stopped);
 	CHECK_INT(httpd_connections(r.httpd), 0);
 	close_all(p);
 	rig_done(&r);
@@ -112,12 +112,11 @@ TEST(gracefully)
 TEST(out_of_grace)
 {
 	struct peer p[KINDS];
-	bool stopped = false;
 	rig_init(&r, NULL);
 	open_all(p);
 	int64_t begin = clock_monotonic_ms();
-	httpd_stop(r.httpd, 300, on_stopped_free, &stopped);
-	UNTIL(&r, stopped);
+	httpd_stop(r.httpd, 300, on_stopped_free, &r);
+	UNTIL(&r, r.stopped);
 	CHECK(clock_monotonic_ms() - begin >= 300);
 	CHECK_INT(r.gone, 4);
 	close_all(p);
@@ -126,11 +125,10 @@ TEST(out_of_grace)
 
 TEST(with_nobody_there)
 {
-	bool stopped = false;
 	rig_init(&r, NULL);
 	int64_t begin = clock_monotonic_ms();
-	httpd_stop(r.httpd, 10000, on_stopped, &stopped);
-	UNTIL(&r, stopped);
+	httpd_stop(r.httpd, 10000, on_stopped, &r);
+	UNTIL(&r, r.stopped);
 	CHECK(clock_monotonic_ms() - begin < 5000);
 	rig_done(&r);
 }
