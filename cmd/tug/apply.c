@@ -34,17 +34,17 @@ static int subject_of(struct cli *c, const char *source, const struct document *
 		                k->name);
 	else if (!name || !*name)
 		(void)error_set(&err, -EINVAL, "name", "it is missing");
-	if (err.code) {
-		document_locate(d, &err);
-		return cli_fail(EXIT_FAILED, "%s: %s", source, error_format(&err, said, sizeof(said)));
+	else {
+		const char *project = value_get_string(d->value, "project"), *given = cli_project(c);
+		*ret = (struct subject){.kind = k,
+		                        .name = name,
+		                        .project = project ? project
+		                                   : given ? given
+		                                           : "default"};
+		return EXIT_OK;
 	}
-	const char *project = value_get_string(d->value, "project"), *given = cli_project(c);
-	*ret = (struct subject){.kind = k,
-	                        .name = name,
-	                        .project = project ? project
-	                                   : given ? given
-	                                           : "default"};
-	return EXIT_OK;
+	document_locate(d, &err);
+	return cli_fail(EXIT_FAILED, "%s: %s", source, error_format(&err, said, sizeof(said)));
 }
 
 /* The API names the path; the line is known here. */

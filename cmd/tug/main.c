@@ -267,10 +267,12 @@ int main(int argc, char **argv)
 	unsigned words;
 	struct cli c = {.args = mem_zalloc(((size_t)argc + 1) * sizeof(char *))};
 	c.command = command_find(first, at + 1 < argc ? argv[at + 1] : NULL, &words);
-	int e = EXIT_OK;
 	if (!c.command) {
-		e = command_unknown(first, at + 1 < argc ? argv[at + 1] : NULL);
-	} else if (c.command->run == run_complete) { /* its words are somebody else's, flags included */
+		free(c.args);
+		return command_unknown(first, at + 1 < argc ? argv[at + 1] : NULL);
+	}
+	int e = EXIT_OK;
+	if (c.command->run == run_complete) { /* its words are somebody else's, flags included */
 		for (int i = at + 1; i < argc; i++)
 			c.args[c.n_args++] = argv[i];
 	} else {

@@ -121,8 +121,9 @@ int fetch_list(struct cli *c, const char *target, struct value **ret)
 		e = fetch_page(c, target, &limit, all, &after);
 	} while (e == EXIT_OK && after);
 	if (e == EXIT_OK)
-		*ret = TAKE_PTR(all);
-	all = value_unref(all);
+		*ret = all;
+	else
+		(void)value_unref(all);
 	return e;
 }
 

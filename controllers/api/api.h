@@ -20,6 +20,7 @@ struct api_config {
 	                          listens */
 	const struct httpd_tls *tls; /* NULL: clear text */
 	struct httpd_limits limits;
+	int64_t session_silence_ms; /* 45000: a runner that sends nothing for so long is given up */
 };
 
 #define API_DEFAULT_PASSWORD "dev"
@@ -37,7 +38,7 @@ struct api *api_free(struct api *a);
 /* Ends streams, lets answers finish for grace_ms, then calls done. */
 void api_stop(struct api *a, int64_t grace_ms, void (*done)(void *ctx), void *ctx) _nonnull_(1, 3);
 /* Called once, when the copy of the store is complete. */
-void api_on_synced(struct api *a, void (*on_synced)(void *ctx), void *ctx) _nonnull_(1, 2);
+void api_on_synced(struct api *a, void (*fn)(void *ctx), void *ctx) _nonnull_(1, 2);
 /* Reads certificate and key again. 0, or -EINVAL with err: the old ones stay. */
 int api_reload(struct api *a, struct error *err) _nonnull_(1) _must_check_;
 /* The port that is listened on (for ":0"); 0: none. */

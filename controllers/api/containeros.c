@@ -90,7 +90,7 @@ static void print_cut(const char *text, size_t len, struct str *out)
 static void print_received(const struct value *v, struct str *out)
 {
 	_cleanup_str_ struct str text = STR_INIT;
-	if (value_type(v) == VALUE_STRING)
+	if (v && value_type(v) == VALUE_STRING)
 		json_print(v, JSON_COMPACT, &text);
 	else
 		print_plain(v, &text);

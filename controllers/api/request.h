@@ -20,6 +20,7 @@ enum method {
 };
 
 #define REQUEST_SEGMENTS 8
+#define REQUEST_PARAMS   32
 
 struct request {
 	enum method method;
@@ -30,7 +31,7 @@ struct request {
 
 /*
  * path and query as httpd gives them (encoded). 0, or -EINVAL with err: bad escapes, bad UTF-8, a parameter
- * given twice. ret needs request_done() in either case.
+ * given twice, more than REQUEST_PARAMS. ret needs request_done() in either case.
  */
 int request_parse(struct http1_slice method, struct http1_slice path, struct http1_slice query,
                   struct request *ret, struct error *err) _nonnull_(4) _must_check_;
@@ -39,7 +40,7 @@ void request_done(struct request *r) _nonnull_(1);
 /* "GET", ...; METHOD_OTHER is "". */
 const char *method_name(enum method m);
 /* "GET, HEAD, PUT" of a set. */
-void methods_print(unsigned methods, struct str *out) _nonnull_(2);
+void methods_print(unsigned set, struct str *out) _nonnull_(2);
 
 /* The parameter's text, NULL when absent or empty. */
 const char *request_param(const struct request *r, const char *name) _nonnull_(1, 2);

@@ -134,7 +134,7 @@ struct route_match route_find(const struct request *r)
 		if (!match(route, r, &m))
 			continue;
 		found.kind = kind;
-		if ((route->flags & ROUTE_WRITE) && !kind->desired)
+		if ((route->flags & ROUTE_WRITE) && !(kind && kind->desired))
 			continue;
 		found.allowed |= route->method | (route->method == METHOD_GET ? METHOD_HEAD : 0);
 		if (route->method == method && !found.route) {

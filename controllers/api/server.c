@@ -131,6 +131,11 @@ static bool has_body(const struct httpd_request *http)
 	return http->head->chunked || http->head->content_length > 0;
 }
 
+static bool is_too_large(const struct route_match *at, const struct httpd_request *http)
+{
+	return http->head->content_length > 0 && (uint64_t)http->head->content_length > at->route->bound;
+}
+
 /* Bodies of requests that will be refused are not read. */
 static enum httpd_body on_head(void *ctx, const struct httpd_request *http, size_t *ret_bound)
 {
@@ -148,11 +153,13 @@ static enum httpd_body on_head(void *ctx, const struct httpd_request *http, size
 		body = relays_expect(a->relays, at.name, http) ? HTTPD_BODY_STREAM : HTTPD_BODY_REFUSED;
 		goto out;
 	}
+	/* the handler says so in its own way */
+	if (is_too_large(&at, http))
+		goto out;
 	*ret_bound = at.route->bound;
-	if (asks_no_password(&at, &req, http))
-		body = HTTPD_BODY_WHOLE;
-	else if (limiter_blocked(&a->limiter, http->peer, loop_now(a->loop)) == 0 &&
-	         ((at.route->flags & ROUTE_DOOR) || check_password(a, &req, http) == PASSWORD_RIGHT))
+	if (asks_no_password(&at, &req, http) ||
+	    (limiter_blocked(&a->limiter, http->peer, loop_now(a->loop)) == 0 &&
+	     ((at.route->flags & ROUTE_DOOR) || check_password(a, &req, http) == PASSWORD_RIGHT)))
 		body = HTTPD_BODY_WHOLE;
 out:
 	request_done(&req);
@@ -200,6 +207,9 @@ static void on_request(void *ctx, struct httpd_exchange *x, const struct httpd_r
 		refuse_route(c);
 	} else if (route->bound == 0 && has_body(http)) {
 		call_error(c, 400, "%s on this path takes no body", method_name(c->req.method));
+	} else if (route->bound && is_too_large(&c->at, http)) {
+		call_error(c, 413, "the body has %" PRId64 " bytes: this path takes at most %zu",
+		           http->head->content_length, route->bound);
 	} else if (route->params && request_check_params(&c->req, route->params, &err) != 0) {
 		call_refuse(c, 400, &err);
 	} else {
@@ -297,6 +307,9 @@ static struct mirror *copy_new(struct api *a)
 int api_config_check(const struct api_config *config, struct error *err)
 {
 	struct net_address at;
+	if (!config->password[0])
+		return error_set(err, -EINVAL, "",
+		                 "the password is empty: set one of your own (TUG_PASSWORD), or none at all");
 	if (!config->listen)
 		return 0;
 	int r = net_address_parse(config->listen, &at, err);
@@ -378,7 +391,7 @@ int api_new(struct loop *loop, struct store *store, const struct api_config *con
 		limits.stream_queue = 8 * LIMIT_VALUE;
 	a->httpd = httpd_new(loop, &limits, &handler, a);
 	a->feed = feed_new(a);
-	a->relays = relays_new(a);
+	a->relays = relays_new(a, config->session_silence_ms);
 	r = listen_all(a, config, err);
 	if (r < 0) {
 		api_free(a);

@@ -16,8 +16,8 @@ bool measure_parse_stat(const char *text, struct cpu_ticks *ret)
 	uint64_t t[8] = {0};
 	/* user nice system idle iowait irq softirq steal; guest time is contained in user */
 	int n = sscanf(text,
-	               "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
-	               " %" SCNu64,
+	               "cpu %19" SCNu64 " %19" SCNu64 " %19" SCNu64 " %19" SCNu64 " %19" SCNu64 " %19" SCNu64
+	               " %19" SCNu64 " %19" SCNu64,
 	               &t[0], &t[1], &t[2], &t[3], &t[4], &t[5], &t[6], &t[7]);
 	if (n < 4)
 		return false;
@@ -33,7 +33,7 @@ static bool meminfo_field(const char *text, const char *name, int64_t *ret)
 {
 	const char *line = strstr(text, name);
 	int64_t kib;
-	if (!line || sscanf(line + strlen(name), ": %" SCNd64 " kB", &kib) != 1 || kib < 0 ||
+	if (!line || sscanf(line + strlen(name), ": %18" SCNd64 " kB", &kib) != 1 || kib < 0 ||
 	    kib > INT64_MAX / 1024)
 		return false;
 	*ret = kib * 1024;

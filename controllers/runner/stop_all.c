@@ -73,10 +73,8 @@ static void on_removed(void *ctx, enum engine_result result, const struct error 
 	s->op = NULL;
 	if (result == ENGINE_OK || result == ENGINE_E_GONE) {
 		end(s, "removed", NULL);
-	} else if (result == ENGINE_E_UNAVAILABLE || result == ENGINE_E_UNKNOWN) {
+	} else if (result == ENGINE_E_UNAVAILABLE || result == ENGINE_E_UNKNOWN || ++s->tries < TRIES) {
 		loop_timer_in(&s->again, AGAIN_MS); /* or when the engine is back */
-	} else if (++s->tries < TRIES) {
-		loop_timer_in(&s->again, AGAIN_MS);
 	} else {
 		s->stop->failed = true;
 		end(s, "not removed", err && *err->text ? err->text : engine_result_name(result));

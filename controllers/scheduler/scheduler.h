@@ -20,7 +20,7 @@ struct scheduler_config {
 
 struct scheduler *scheduler_new(const struct scheduler_config *config) _nonnull_(1);
 /* Gives leadership up at once. NULL is fine; returns NULL. */
-struct scheduler *scheduler_free(struct scheduler *s);
+struct scheduler *scheduler_free(struct scheduler *t);
 
 /* r: initialised with a store. Runs until told to stop; returns the exit status. */
 int scheduler_run(struct role *r) _nonnull_(1) _must_check_;

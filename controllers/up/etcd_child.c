@@ -94,7 +94,7 @@ int etcd_child_init(struct etcd_child *c, const struct options *o, struct error 
 	int r = file_mkdirs(dir, 0700);
 	if (r < 0)
 		return error_set(err, r, dir, "%s", strerror(-r));
-	unsigned port;
+	unsigned port = 0;
 	r = choose_port(port_file, &port, err);
 	if (r < 0)
 		return r;

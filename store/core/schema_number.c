@@ -138,7 +138,7 @@ static int number_parse(const struct field *f, const struct value *v, _unused_ e
 {
 	const struct unit *u = unit_of(f);
 	bool bounded = f->min || f->max;
-	int64_t n, least = bounded ? f->min : u->least;
+	int64_t n = 0, least = bounded ? f->min : u->least;
 	int64_t most = bounded && f->max >= f->min ? f->max : u->most;
 	int r = read_number(f, v, &n, err);
 	if (r < 0)

@@ -19,8 +19,8 @@ static int refuse(const char *s, const char *why, struct error *err)
 {
 	char shown[64];
 	size_t n = strnlen(s, sizeof(shown) - 1);
-	while (n == sizeof(shown) - 1 && n > 0 && ((unsigned char)s[n] & 0xc0) == 0x80)
-		n--;
+	while (s[n] && n > 0 && ((unsigned char)s[n] & 0xc0) == 0x80)
+		n--; /* back to where a character begins */
 	memcpy(shown, s, n);
 	shown[n] = '\0';
 	for (char *c = shown; *c; c++)

@@ -235,8 +235,7 @@ enum store_outcome memory_db_range(const struct memory_db *db, const struct stor
 		                                     "revision %" PRId64 " has been compacted", req->rev);
 	int64_t rev = req->rev > 0 ? req->rev : db->rev;
 	ret->identity.revision = rev;
-	ret->identity.revision = rev;
-	size_t limit = req->limit > 0 ? (size_t)req->limit : LIMIT_LIST_PAGE, cap = 0;
+	size_t limit = req->limit > 0 ? (size_t)req->limit : LIMIT_LIST_PAGE, count = 0, cap = 0;
 	struct store_kv *kvs = NULL;
 	const char *from = req->after && strcmp(req->after, req->key) > 0 ? req->after : req->key;
 	struct sorted_place place;
@@ -247,22 +246,23 @@ enum store_outcome memory_db_range(const struct memory_db *db, const struct stor
 		const struct memory_version *v = record_at(r, rev);
 		if (!v || (req->after && strcmp(r->key, req->after) <= 0))
 			continue;
-		if (ret->count == limit) {
+		if (count == limit) {
 			ret->more = true;
 			break;
 		}
-		if (ret->count == cap) {
+		if (count == cap) {
 			cap = cap ? cap * 2 : 16;
 			kvs = mem_realloc_array(kvs, cap, sizeof(*kvs));
 		}
-		kvs[ret->count] = v->kv;
+		kvs[count] = v->kv;
 		if (req->keys_only) {
-			kvs[ret->count].value = "";
-			kvs[ret->count].value_len = 0;
+			kvs[count].value = "";
+			kvs[count].value_len = 0;
 		}
-		ret->count++;
+		count++;
 	}
 	ret->kvs = kvs;
+	ret->count = count;
 	return STORE_OK;
 }
 

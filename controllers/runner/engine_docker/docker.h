@@ -272,4 +272,4 @@ struct engine_op *pod_repair(struct engine *e, const char *pod, int64_t grace_ms
 
 /* --- logs.c */
 struct engine_op *logs_open(struct engine *e, const struct engine_logs_request *req);
-void logs_resume(struct engine *e, struct engine_op *op);
+void logs_resume(struct engine *e, struct engine_op *handle);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 static const char zeros[1024];
+static const char magic[8] = {'u', 's', 't', 'a', 'r', 0, '0', '0'}; /* POSIX: format and version */
 
 void tar_add(struct str *tar, const char *name, const void *data, size_t len)
 {
@@ -15,7 +16,7 @@ void tar_add(struct str *tar, const char *name, const void *data, size_t len)
 	(void)snprintf(h + 136, 12, "%011o", 0U);
 	memset(h + 148, ' ', 8);
 	h[156] = '0';
-	memcpy(h + 257, "ustar\00000", 8);
+	memcpy(h + 257, magic, sizeof(magic));
 	unsigned sum = 0;
 	for (size_t i = 0; i < sizeof(h); i++)
 		sum += (unsigned char)h[i];

@@ -108,7 +108,7 @@ uint64_t sim_roll(struct sim_machine *m);
 struct sim_container *sim_find(const struct sim_machine *m, const char *pod, const char *container);
 void sim_changed(struct sim_machine *m, const struct sim_pod *pod);
 /* These are what the operations do, at once; text: the reason of a refusal. */
-enum engine_result sim_do_create(struct sim_machine *m, const char *node, const struct pod *pod, uint64_t cluster,
+enum engine_result sim_do_create(struct sim_machine *m, const char *node, const struct pod *from, uint64_t cluster,
 				 int64_t rev, struct error *err);
 /* NULL: there is none of ours. */
 enum engine_result sim_do_start(struct sim_container *c, struct error *err);
@@ -147,7 +147,7 @@ struct engine_op *sim_container_stop(struct engine *e, const char *pod, const ch
 struct engine_op *sim_pod_remove_op(struct engine *e, const char *pod, int64_t grace_ms, engine_done_fn *done,
 				    void *ctx);
 struct engine_op *sim_pod_repair(struct engine *e, const char *pod, int64_t grace_ms, engine_done_fn *done, void *ctx);
-void sim_cancel(struct engine *e, struct engine_op *op);
+void sim_cancel(struct engine *base, struct engine_op *handle);
 
 /* Tells the ends of operations. */
 void sim_ops_turn(struct sim_engine *e);
@@ -159,6 +159,6 @@ void sim_ops_free(struct sim_engine *e);
 
 /* --- logs.c */
 struct engine_op *sim_logs(struct engine *e, const struct engine_logs_request *req);
-void sim_logs_resume(struct engine *e, struct engine_op *op);
+void sim_logs_resume(struct engine *e, struct engine_op *handle);
 /* New lines, or the end of a container: whoever follows its log. */
 void sim_logs_wake(struct sim_engine *e, const struct sim_container *c);

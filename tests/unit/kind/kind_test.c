@@ -7,6 +7,7 @@
 
 #include "core/limits.h"
 #include "core/mem.h"
+#include "kind/check.h"
 #include "kind/endpoints.h"
 #include "kind/event.h"
 #include "kind/microservice.h"
@@ -330,4 +331,20 @@ TEST(the_readme_lists_the_keys)
 		at = strchr(at, '\n') + 1;
 	}
 	CHECK(*at == '\n');
+}
+
+/* A message shows the beginning of a long value; what it shows stays UTF-8. */
+TEST(what_is_refused_is_cut_between_characters)
+{
+	for (size_t ascii = 58; ascii <= 63; ascii++) {
+		_cleanup_str_ struct str path = STR_INIT;
+		for (size_t i = 0; i < ascii; i++)
+			str_putc(&path, 'x');
+		str_puts(&path, "\xf0\x9f\x98\x80\xf0\x9f\x98\x80");
+		const char *text = str_get(&path);
+		struct error err = {0};
+		CHECK_INT(check_path(&text, &err), -EINVAL);
+		CHECK(str_is_utf8(err.text, strlen(err.text)));
+		CHECK_HAS(err.text, "..\" is not absolute");
+	}
 }
