@@ -18,6 +18,10 @@ struct registration {
 	struct loop_timer retry;
 	char *key;
 	char machine_id[64];
+	struct store_identity at;   /* of the store that it was registered in; 0: of none yet */
+	struct store_identity read; /* as of the present attempt */
+	void (*on_state)(void *ctx, enum store_state state, const char *text); /* who listened before us */
+	void *on_state_ctx;
 	void (*on_done)(void *ctx, const char *why_not);
 	void *ctx;
 };
@@ -29,13 +33,19 @@ static void again(struct registration *r)
 	loop_timer_in(&r->retry, RETRY_MS);
 }
 
-static void on_written(void *ctx, enum store_outcome outcome, int64_t rev _unused_,
-                       const struct error *err _unused_)
+static void registered(struct registration *r, int64_t rev)
+{
+	r->at = r->read;
+	r->at.revision = rev;
+	r->on_done(r->ctx, NULL);
+}
+
+static void on_written(void *ctx, enum store_outcome outcome, int64_t rev, const struct error *err _unused_)
 {
 	struct registration *r = ctx;
 	r->op = NULL;
 	if (outcome == STORE_OK)
-		r->on_done(r->ctx, NULL);
+		registered(r, rev);
 	else
 		again(r); /* somebody else wrote it meanwhile, or nobody knows: look again */
 }
@@ -106,6 +116,9 @@ static void on_read(void *ctx, enum store_outcome outcome, const struct store_ra
 		again(r);
 		return;
 	}
+	r->read = range->identity;
+	if (r->at.cluster_id == r->read.cluster_id && r->at.revision <= r->read.revision)
+		return; /* it knows the machine, or people took it out */
 	struct document d = {0};
 	const struct store_kv *kv = range->count ? &range->kvs[0] : NULL;
 	if (kv && document_parse(kv->value, kv->value_len, &d, NULL) < 0) {
@@ -116,7 +129,11 @@ static void on_read(void *ctx, enum store_outcome outcome, const struct store_ra
 	_cleanup_value_ struct value *node = wanted(r, d.value, &why);
 	bool same = node && d.value && value_equal(node, d.value);
 	document_done(&d);
-	if (!node || same) {
+	if (same) {
+		registered(r, kv->mod_rev);
+		return;
+	}
+	if (!node) {
 		r->on_done(r->ctx, why);
 		return;
 	}
@@ -134,6 +151,15 @@ static void begin(void *ctx)
 	struct registration *r = ctx;
 	struct store_range_request req = {.key = r->key};
 	r->op = store_range(r->store, &req, on_read, r);
+}
+
+static void on_state(void *ctx, enum store_state state, const char *text)
+{
+	struct registration *r = ctx;
+	if (r->on_state)
+		r->on_state(r->on_state_ctx, state, text);
+	if (state == STORE_READY && r->at.cluster_id && !r->op && !loop_timer_active(&r->retry))
+		begin(r);
 }
 
 static void read_machine_id(struct registration *r)
@@ -157,6 +183,10 @@ struct registration *registration_new(struct store *s, const struct options *o,
 	r->key = mem_printf("%s/%s", o->prefix, key_format(&kind_node, NULL, o->node, key, sizeof(key)));
 	read_machine_id(r);
 	loop_timer_init(s->loop, &r->retry, begin, r);
+	r->on_state = s->on_state;
+	r->on_state_ctx = s->on_state_ctx;
+	s->on_state = on_state;
+	s->on_state_ctx = r;
 	begin(r);
 	return r;
 }
@@ -165,6 +195,8 @@ struct registration *registration_free(struct registration *r)
 {
 	if (!r)
 		return NULL;
+	r->store->on_state = r->on_state;
+	r->store->on_state_ctx = r->on_state_ctx;
 	store_cancel(r->store, r->op);
 	loop_timer_stop(&r->retry);
 	free(r->key);

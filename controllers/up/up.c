@@ -393,6 +393,8 @@ static void on_registered(void *ctx, const char *why_not)
 	struct up *u = ctx;
 	if (why_not) {
 		log_event(LOG_ERROR, "node.refused", u->role.options.node, "why=%s", log_quote(why_not));
+		if (u->registered)
+			return; /* by the store that was there before; what runs here goes on */
 		_cleanup_free_ char *line = mem_printf("failed: %s\n", why_not);
 		report(u, line);
 		u->role.status = 1;
