@@ -17,6 +17,7 @@
 
 struct relays {
 	struct api *api;
+	int64_t silence_ms;
 	struct map by_id;          /* struct relay */
 	struct store_lease *lease; /* while there are sessions */
 	int64_t lease_id;          /* 0: not granted */
@@ -31,6 +32,7 @@ struct relay {
 	struct call *runner; /* NULL: not connected */
 	bool streams;        /* the reader takes frames */
 	bool begun;          /* its answer */
+	bool paused;         /* the runner: the reader takes nothing at present */
 	bool written;        /* the key */
 	struct frame_reader frames;
 	struct str error; /* what came on the error stream */
@@ -118,10 +120,9 @@ static void on_put(void *ctx, enum store_outcome outcome, int64_t rev _unused_, 
 {
 	struct relay *s = ctx;
 	s->op = NULL;
-	if (outcome == STORE_OK) {
-		s->written = true;
+	s->written = outcome == STORE_OK || outcome == STORE_E_UNKNOWN;
+	if (outcome == STORE_OK)
 		return;
-	}
 	struct call *reader = s->reader;
 	reader->ops = NULL;
 	runner_end(s, 410, "the session could not be made");
@@ -172,18 +173,26 @@ static void begin_answer(struct relay *s)
 	if (s->begun)
 		return;
 	s->begun = true;
-	loop_timer_stop(&s->timer);
+	loop_timer_in(&s->timer, s->relays->silence_ms);
 	call_stream_begin(s->reader, 200, answer_type(s), false);
 }
 
 static void on_timer(void *ctx)
 {
 	struct relay *s = ctx;
-	if (s->runner) {
+	if (!s->runner) {
+		reader_error(s, 504, "did not answer within 5 s; is its runner up?");
+	} else if (!s->begun) {
 		begin_answer(s);
 		return;
+	} else if (s->paused) {
+		/* not silent, but not listened to */
+		loop_timer_in(&s->timer, s->relays->silence_ms);
+		return;
+	} else {
+		runner_end(s, 408, "nothing came for too long: an idle stream has to send empty frames");
+		reader_error(s, 502, "has fallen silent");
 	}
-	reader_error(s, 504, "did not answer within 5 s; is its runner up?");
 	relay_free(s);
 }
 
@@ -198,8 +207,11 @@ static void reader_gone(struct call *c)
 static void reader_drained(struct call *c)
 {
 	struct relay *s = c->state;
-	if (s->runner)
-		httpd_pause(s->runner->x, false);
+	if (!s->paused || !s->runner)
+		return;
+	s->paused = false;
+	loop_timer_in(&s->timer, s->relays->silence_ms);
+	httpd_pause(s->runner->x, false);
 }
 
 static void reader_end(struct call *c)
@@ -216,8 +228,10 @@ static const struct call_ops reader_ops = {
 static void write_reader(struct relay *s, const void *data, size_t len)
 {
 	begin_answer(s);
-	if (len && !httpd_stream_write(s->reader->x, data, len) && s->runner)
+	if (len && !httpd_stream_write(s->reader->x, data, len) && s->runner) {
+		s->paused = true;
 		httpd_pause(s->runner->x, true);
+	}
 }
 
 /* Everything came. */
@@ -291,6 +305,8 @@ static void runner_body(struct call *c, const char *data, size_t len)
 			runner_bad(s);
 		return;
 	}
+	if (s->begun)
+		loop_timer_in(&s->timer, s->relays->silence_ms);
 	for (;;) {
 		struct frame_piece piece;
 		int r = frame_next(&s->frames, &data, &len, &piece);
@@ -396,10 +412,11 @@ void relay_begin(struct call *c, const struct pod *pod, const char *container, c
 
 /* --- all sessions --- */
 
-struct relays *relays_new(struct api *a)
+struct relays *relays_new(struct api *a, int64_t silence_ms)
 {
 	struct relays *s = NEW(struct relays);
 	s->api = a;
+	s->silence_ms = silence_ms ? silence_ms : SESSION_SILENCE_MS;
 	s->by_id = MAP_INIT;
 	return s;
 }

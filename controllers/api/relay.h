@@ -11,8 +11,11 @@
 #define SESSION_WAIT_MS  5000  /* for the runner to connect */
 #define SESSION_QUIET_MS 1000  /* connected, but silent: the answer begins all the same */
 #define SESSION_LEASE_MS 60000 /* of all keys of this process */
+/* A runner that sends not even an empty frame for so long, three of them being due, is given up. */
+#define SESSION_SILENCE_MS 45000
 
-struct relays *relays_new(struct api *a) _nonnull_(1);
+/* silence_ms 0: SESSION_SILENCE_MS */
+struct relays *relays_new(struct api *a, int64_t silence_ms) _nonnull_(1);
 /* All calls are gone. NULL is fine; returns NULL. */
 struct relays *relays_free(struct relays *s);
 /*

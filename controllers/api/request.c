@@ -49,8 +49,11 @@ static int add_segment(void *ctx, const char *segment, size_t len)
 
 static int add_param(struct request *r, struct http1_slice name, struct http1_slice text, struct error *err)
 {
-	char key[LIMIT_HTTP_TARGET + 1], value[LIMIT_HTTP_TARGET + 1] = "";
+	char key[LIMIT_HTTP_TARGET + 1], value[LIMIT_HTTP_TARGET + 1];
 	size_t key_len = 0, value_len = 0;
+	value[0] = '\0';
+	if (value_count(r->query) == REQUEST_PARAMS)
+		return error_set(err, -EINVAL, "", "the query has more than %d parameters", REQUEST_PARAMS);
 	if (name.len > LIMIT_HTTP_TARGET || text.len > LIMIT_HTTP_TARGET)
 		return error_set(err, -EINVAL, "", "the query is longer than %d bytes", LIMIT_HTTP_TARGET);
 	if (http1_decode(name, true, key, &key_len) != 0 || !str_is_utf8(key, key_len) ||
