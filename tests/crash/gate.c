@@ -1,4 +1,4 @@
-#include "sim/gate.h"
+#include "crash/gate.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -13,7 +13,7 @@
 #include "lib/test.h"
 #include "memory/memory.h"
 #include "mirror/mirror.h"
-#include "sim/gate.h"
+#include "crash/gate.h"
 
 #define CLUSTER_NODES 2
 

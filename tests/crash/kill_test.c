@@ -3,7 +3,7 @@
  * once for each act of any process, which is killed just before it, and once more just after it. The cluster has to come
  * to the same state every time, no container may run twice, and none may be disturbed by a process that is not its own.
  */
-#include "sim/cluster.h"
+#include "crash/cluster.h"
 
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-#include "sim/cluster.h"
+#include "crash/cluster.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "core/file.h"
-#include "sim/cluster.h"
+#include "crash/cluster.h"
 
 static void put_pod(struct cluster *c, const char *name, const char *image, const char *more)
 {
