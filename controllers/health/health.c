@@ -14,7 +14,7 @@
 
 struct health_reporter {
 	struct health_config config; /* its strings are ours */
-	struct mirror *mirror; /* our own record, to see when it is gone or foreign */
+	struct mirror *mirror;       /* our own record, to see when it is gone or foreign */
 	struct store_lease *lease;
 	int64_t lease_id; /* 0: none */
 	struct store_op *op;
@@ -22,7 +22,7 @@ struct health_reporter {
 	struct loop_timer sample_due;
 	struct measure samples[2]; /* the last one and the one before */
 	unsigned n_samples;
-	int64_t cpu_mean;
+	int64_t cpu_mean, cpu_next; /* before the last sample, and with it */
 	int64_t started_wall_ms;
 	struct arena arena;
 	char key[KEY_SIZE]; /* without the prefix */
@@ -37,6 +37,7 @@ static void take_sample(struct health_reporter *h)
 	h->samples[1] = h->samples[0];
 	measure_now(h->config.data_dir, &h->samples[0]);
 	h->n_samples++;
+	h->cpu_mean = h->cpu_next; /* however often the last one was planned for, it counts once */
 	loop_timer_in(&h->sample_due, HEALTH_SAMPLE_MS);
 	queue_add(h->queue, h->key);
 }
@@ -77,8 +78,8 @@ static void write_record(struct health_reporter *h, const struct health *record,
 	                         .value_len = h->writing_len,
 	                         .lease = h->lease_id};
 	struct store_txn txn = {.thens = &put, .n_thens = 1, .retry_safe = true};
-	log_event(LOG_DEBUG, "health.report", h->config.node, "cpu=%" PRId64 " why=%s",
-	          record->cpuUsed, log_quote(why));
+	log_event(LOG_DEBUG, "health.report", h->config.node, "cpu=%" PRId64 " why=%s", record->cpuUsed,
+	          log_quote(why));
 	h->op = store_txn(h->config.store, &txn, on_written, h);
 }
 
@@ -101,7 +102,7 @@ static enum queue_result handle(void *ctx, const char *key)
 	};
 	struct health_plan plan;
 	health_plan(&in, &h->arena, &plan);
-	h->cpu_mean = plan.cpu_mean;
+	h->cpu_next = plan.cpu_mean;
 	if (plan.write)
 		write_record(h, &plan.record, plan.why);
 	arena_reset(&h->arena);
@@ -147,7 +148,7 @@ struct health_reporter *health_new(const struct health_config *config)
 	h->config.root = mem_strdup(config->root);
 	h->config.node = mem_strdup(config->node);
 	h->config.data_dir = mem_strdup(config->data_dir);
-	h->cpu_mean = -1;
+	h->cpu_mean = h->cpu_next = -1;
 	h->started_wall_ms = clock_wall_ms();
 	(void)key_format(&kind_health, NULL, config->node, h->key, sizeof(h->key));
 	h->full = mem_printf("%s/%s", config->root, h->key);

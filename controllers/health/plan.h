@@ -23,7 +23,7 @@
 
 struct health_input {
 	const struct measure *sample, *previous; /* previous: NULL at the first sample */
-	int64_t cpu_mean;	      /* percent, of the last plan; -1: none yet */
+	int64_t cpu_mean;	      /* percent, before this sample; -1: none yet */
 	const struct health *written; /* what the store has of us; NULL: nothing */
 	const char *node, *version;
 	int64_t started_wall_ms, now_wall_ms;
@@ -31,7 +31,7 @@ struct health_input {
 
 struct health_plan {
 	struct health record; /* strings and lists live in the arena */
-	int64_t cpu_mean;
+	int64_t cpu_mean; /* with this sample */
 	bool write;
 	const char *why; /* when write: which figure moved */
 };
