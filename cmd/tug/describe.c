@@ -112,9 +112,7 @@ static void print_status(const struct kind *k, const struct value *object)
 		const struct value *v = value_get(object, members[m]);
 		if (value_type(v) != VALUE_OBJECT)
 			continue;
-		const struct schema *s = k == &kind_node ? kind_health.schema
-		                         : k->status     ? k->status->schema
-		                                         : NULL;
+		const struct schema *s = k->status ? k->status->schema : NULL;
 		_cleanup_value_ struct value *rest = readable(v, s, NULL), *block = value_new_object();
 		for (size_t i = 0; i < ELEMENTS(repeated); i++)
 			value_remove(rest, repeated[i]);

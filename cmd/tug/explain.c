@@ -43,14 +43,18 @@ static void print_fields(const struct schema *s)
 	}
 }
 
+/* What tug itself writes about an object is called so in the API's answers. */
+static const char *status_word(const struct kind *k)
+{
+	return k == &kind_node ? "health" : "status";
+}
+
 /* The row at a path of the object or of its status ("status.phase" of a pod, "health.cpuUsed" of a node). */
 static const struct field *find_row(const struct kind *k, const char *path)
 {
 	const struct field *f = schema_find(k->schema, path);
-	const char *rest = k == &kind_node ? str_after(path, "health.") : str_after(path, "status.");
-	if (!f && rest && k == &kind_node)
-		return schema_find(kind_health.schema, rest);
-	return !f && rest && k->status ? schema_find(k->status->schema, rest) : f;
+	const char *rest = str_after(path, status_word(k));
+	return !f && rest && *rest == '.' && k->status ? schema_find(k->status->schema, rest + 1) : f;
 }
 
 /* The last word of the path, when it is no field but nearly one: schema_find() takes it for a key of a map. */
@@ -85,11 +89,10 @@ static void explain_kind(const struct kind *k)
 	                                : "<name>",
 	       k->schema->doc ? k->schema->doc : "");
 	print_fields(k->schema);
-	const struct kind *more = k == &kind_node ? &kind_health : k->status;
-	if (!more)
+	if (!k->status)
 		return;
-	printf("\n%s, which tug itself writes:", k == &kind_node ? "health" : "status");
-	print_fields(more->schema);
+	printf("\n%s, which tug itself writes:", status_word(k));
+	print_fields(k->status->schema);
 }
 
 int run_explain(struct cli *c)
