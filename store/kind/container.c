@@ -146,6 +146,15 @@ static const struct schema resources_schema = {
 	.fields = resources_fields, .n_fields = ELEMENTS(resources_fields),
 };
 
+static bool has_domain(const void *p)
+{
+	const struct pairs *ports = p;
+	for (size_t i = 0; i < ports->count; i++)
+		if (ports->items[i].value[0])
+			return true;
+	return false;
+}
+
 static const struct field container_fields[] = {
 	FIELD_STRING(struct container, image, .required = true, .min = 1, .max = LIMIT_IMAGE, .check = check_image, NEW_PODS,
 		     .doc = "The image: [REGISTRY/]NAME[:TAG][@DIGEST]."),
@@ -155,7 +164,9 @@ static const struct field container_fields[] = {
 		    .doc = "Environment: a list of \"KEY=value\" or an object; the last one of a name wins."),
 	FIELD_PAIRS(struct container, httpPorts, .max = LIMIT_PORTS, .keys_only = true, NEW_PODS,
 		    .check_key = check_port_key, .check_value = check_domain,
-		    .doc = "Ports that speak HTTP, each with its domain (\"\" for none); published on a random port of the node."),
+		    .doc = "Ports that speak HTTP, each with its domain (\"\" for none); published on a random port of the node.",
+		    .pending = "Domains are not routed by this version: the ports are published on the node only.",
+		    .pending_if = has_domain),
 	FIELD_MAP(struct container, ports, &port_schema, .max = LIMIT_PORTS, .check_key = check_port_key, NEW_PODS,
 		  .doc = "Other ports, by their number inside the container."),
 	FIELD_CPU(struct container, cpus, .dflt = "1", .min = LIMIT_CPU_MIN, .max = LIMIT_CPU_MAX, NEW_PODS,

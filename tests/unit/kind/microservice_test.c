@@ -501,7 +501,7 @@ static void note(void *ctx, const char *path, const struct field *f)
 TEST(what_is_not_carried_out_yet)
 {
 	static const char *const rows[][2] = {
-	        {IN_APP("'cpus':1,'env':['A=1'],'httpPorts':{'80':'x'},'ports':{'1':{'hostPort':0,'protocol':"
+	        {IN_APP("'cpus':1,'env':['A=1'],'httpPorts':{'80':''},'ports':{'1':{'hostPort':0,'protocol':"
 	                "'udp'}},"
 	                "'volumes':[{'name':'a','mount':'/"
 	                "a'}],'user':'1','readOnly':true,'restart':'never','requests':{'cpus':1},"
@@ -521,6 +521,7 @@ TEST(what_is_not_carried_out_yet)
 	         "placement.spread placement.antiAffinity placement.affinity "},
 	        {IN_WEB("'update':{'readyTimeout':'60s','onFailure':'rollback'}"),
 	         "update.readyTimeout update.onFailure "},
+	        {IN_APP("'httpPorts':{'80':'','81':'hello.localhost'}"), "containers.app.httpPorts "},
 	        {IN_APP("'files':[{'resource':'r','key':'k','mount':'/f'}]"), "containers.app.files "},
 	        {IN_APP("'probes':{'readiness':{'tcp':{'port':1}}}"), "containers.app.probes "},
 	        {IN_APP("'probes':{}"), ""},
