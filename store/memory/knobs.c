@@ -15,6 +15,20 @@ int64_t memory_store_revision(const struct store *s)
 	return const_handle_of(s)->server->db.rev;
 }
 
+int64_t memory_store_compacted(const struct store *s)
+{
+	return const_handle_of(s)->server->db.compacted;
+}
+
+const char *memory_store_last_write(const struct store *s, int64_t rev, const char *but_for)
+{
+	const struct memory_db *db = &const_handle_of(s)->server->db;
+	for (size_t i = memory_db_log_from(db, rev + 1); i < db->log_len; i++)
+		if (!memory_key_matches(db->log[i]->kv.key, but_for, true))
+			return db->log[i]->kv.key;
+	return NULL;
+}
+
 uint64_t memory_store_cluster(const struct store *s)
 {
 	return const_handle_of(s)->server->db.cluster_id;
@@ -45,6 +59,26 @@ void memory_store_advance(struct store *s, int64_t ms)
 	struct server *sv = memory_handle(s)->server;
 	sv->skew_ms += ms;
 	memory_tick(sv);
+}
+
+enum store_outcome memory_store_apply(struct store *s, const struct store_txn *txn)
+{
+	struct handle *h = memory_handle(s);
+	struct server *sv = h->server;
+	struct error err = {0};
+	size_t log = sv->db.log_len;
+	int64_t rev;
+	enum store_outcome o = memory_db_txn(&sv->db, txn, &rev, &err);
+	memory_observed(sv, h, log);
+	memory_wake_all(sv);
+	return o;
+}
+
+enum store_outcome memory_store_peek(const struct store *s, const struct store_range_request *req,
+                                     struct store_range *ret)
+{
+	struct error err = {0};
+	return memory_db_range(&const_handle_of(s)->server->db, req, ret, &err);
 }
 
 void memory_store_expire(struct store *s, int64_t lease_id)

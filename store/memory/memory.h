@@ -25,6 +25,10 @@ struct store *memory_store_open_on(struct store *s, struct loop *loop) _nonnull_
 /* --- the database --- */
 
 int64_t memory_store_revision(const struct store *s) _nonnull_(1);
+/* The oldest revision that can still be read; 0: all can. */
+int64_t memory_store_compacted(const struct store *s) _nonnull_(1);
+/* The key of a change made after rev whose key does not begin with but_for; NULL: there is none. */
+const char *memory_store_last_write(const struct store *s, int64_t rev, const char *but_for) _nonnull_(1, 3);
 uint64_t memory_store_cluster(const struct store *s) _nonnull_(1);
 /* Forgets what only older revisions than rev show; 0: than the present one. */
 void memory_store_compact(struct store *s, int64_t rev) _nonnull_(1);
@@ -38,6 +42,11 @@ void memory_store_replace(struct store *s) _nonnull_(1);
 void memory_store_restore(struct store *s, int64_t rev) _nonnull_(1);
 /* Moves time on for leases and deadlines. */
 void memory_store_advance(struct store *s, int64_t ms) _nonnull_(1);
+/* Carries the transaction out now, as this handle's, without a completion. */
+enum store_outcome memory_store_apply(struct store *s, const struct store_txn *txn) _nonnull_(1, 2);
+/* Reads now. ret->kvs is to be freed; what it points to lives until the next change of the database. */
+enum store_outcome memory_store_peek(const struct store *s, const struct store_range_request *req,
+				     struct store_range *ret) _nonnull_(1, 2, 3);
 /* The lease ends on the server now, whoever keeps it alive. */
 void memory_store_expire(struct store *s, int64_t lease_id) _nonnull_(1);
 

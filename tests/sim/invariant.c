@@ -1,6 +1,7 @@
 #include "sim/invariant.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -406,8 +407,8 @@ static void judge_service(void *ctx, const char *key, const struct store_kv *kv)
 	(void)snprintf(other, sizeof(other), "endpoints/default/%s", m->name);
 	text = world_get(j->iv->world, other);
 	struct endpoints *e = text ? parse(&kind_endpoints, other, text) : NULL;
-	if ((int64_t)(e ? e->addresses.count : 0) != j->pods)
-		no(j, "%s has %zu addresses, wants %" PRId64, other, e ? e->addresses.count : 0, j->pods);
+	if ((int64_t)(e ? e->ready.count : 0) != j->pods)
+		no(j, "%s has %zu addresses, wants %" PRId64, other, e ? e->ready.count : 0, j->pods);
 	if (e)
 		(void)kind_free(&kind_endpoints, e);
 	(void)kind_free(&kind_microservice, m);
