@@ -107,12 +107,12 @@ static char *registry(struct world *w, const char *name)
 	        {"moved", "", ENGINE_OK},
 	        {"slow", "", ENGINE_OK},
 	        {"unknown", "manifest unknown", ENGINE_E_NO_IMAGE},
-	        {"unauthorised", "no basic auth credentials", ENGINE_E_NO_IMAGE},
+	        {"unauthorised", "unauthorized: authentication required", ENGINE_E_NO_IMAGE},
 	        {"too-many", "toomanyrequests", ENGINE_E_FAILED},
 	        {"broken", "received unexpected HTTP status: 503", ENGINE_E_FAILED},
 	        {"damaged", "filesystem layer verification failed", ENGINE_E_FAILED},
 	        {"refused", "connection refused", ENGINE_E_FAILED},
-	        {"no-tls", "server gave HTTP response to HTTPS client", ENGINE_E_FAILED},
+	        {"no-tls", "tls: first record does not look like a TLS handshake", ENGINE_E_FAILED},
 	};
 	char *ref = mem_printf("registry.test/%s:1", name);
 	for (size_t i = 0; i < ELEMENTS(rows); i++)
