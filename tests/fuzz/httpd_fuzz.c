@@ -179,7 +179,9 @@ static void read_answers(struct world *w, struct str *out)
 		int n = http1_head_find(at, left, &scan), r = HTTP1_CHUNK_DATA;
 		must(n > 0 && http1_response_parse(at, (size_t)n, &head, NULL) == 0);
 		must(head.status != 500);
-		str_printf(out, "%d ", head.status);
+		/* nobody waits for a 100 whose body came along */
+		if (head.status != 100)
+			str_printf(out, "%d ", head.status);
 		at += n;
 		left -= (size_t)n;
 		while (head.chunked && r == HTTP1_CHUNK_DATA)

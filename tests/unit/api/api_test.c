@@ -639,6 +639,9 @@ TEST(config)
 	        {":8000", "dev", false, -EINVAL, "password of your own"},
 	        {"10.0.0.1:8000", "own", true, 0, ""},
 	        {"nonsense", "own", true, -EINVAL, ""},
+	        {"127.0.0.1:8000", "", false, -EINVAL, "password is empty"},
+	        {"10.0.0.1:8000", "", true, -EINVAL, "password is empty"},
+	        {NULL, "", true, -EINVAL, "password is empty"},
 	};
 	for (size_t i = 0; i < ELEMENTS(rows); i++) {
 		struct error err = {0};

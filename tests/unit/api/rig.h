@@ -39,7 +39,7 @@ static inline struct api_config rig_config(const struct rig *r)
 	                           .password = "dev",
 	                           .listen = "127.0.0.1:0",
 	                           .unix_path = r->socket,
-	                           .limits = {.comment_ms = 60000}};
+	                           .limits = {.comment_ms = 60000, .linger_ms = 100}};
 }
 
 static inline void rig_start(struct rig *r, const struct api_config *config)
