@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define GATHER_BYTES 1024 /* more than a PING and an answer to a keep-alive, in TLS records */
+
 static int failed(struct channel *c, int code)
 {
 	(void)snprintf(c->text, sizeof(c->text), "%s", strerror(-code));
@@ -118,6 +120,13 @@ ssize_t channel_write(struct channel *c, const void *buf, size_t len)
 		return -EAGAIN;
 	}
 	return n < 0 ? failed(c, -errno) : n;
+}
+
+void channel_gather(struct channel *c, bool on)
+{
+	int least = on ? GATHER_BYTES : 1;
+	if (c->fd >= 0)
+		(void)setsockopt(c->fd, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof(least));
 }
 
 void channel_wait(struct channel *c)

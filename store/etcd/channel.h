@@ -28,5 +28,10 @@ int channel_establish(struct channel *c) _nonnull_(1) _must_check_;
 ssize_t channel_read(struct channel *c, void *buf, size_t len) _nonnull_(1, 2) _must_check_;
 /* Bytes (> 0); -EAGAIN: no room, on_ready will tell; another -errno: it failed. */
 ssize_t channel_write(struct channel *c, const void *buf, size_t len) _nonnull_(1, 2) _must_check_;
+/*
+ * While on, a few bytes do not wake the loop (on_ready), only many of them or the end of the connection; nothing is lost.
+ * Best effort: sockets that do not know this wake it as ever.
+ */
+void channel_gather(struct channel *c, bool on) _nonnull_(1);
 /* Tells the loop what is waited for; to be called when a round of reading and writing is over. */
 void channel_wait(struct channel *c) _nonnull_(1);

@@ -4,6 +4,8 @@
 #include "etcd/client.h"
 
 #define GRANT_RETRY_MS 500
+#define GATHER_MS      10  /* an answer takes a fraction of it */
+#define QUIET_MS       100 /* a stream that carried nothing for so long is not slowed by gathering */
 
 static const struct call_events call_events;
 static void ask(struct store_lease *l);
@@ -84,6 +86,8 @@ static void speak(struct leases *ls, int64_t now_ms)
 		                         e->auth.token, &call_events, ls);
 	if (!due)
 		return;
+	if (now_ms - e->streams.received_ms > QUIET_MS)
+		transport_gather(e->streams.transport, GATHER_MS);
 	list_for_each (node, &ls->all) {
 		struct store_lease *l = list_entry(node, struct store_lease, link);
 		if (!kept(l) || speak_ms(l) - l->ttl_ms / 10 > now_ms)

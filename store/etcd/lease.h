@@ -1,7 +1,8 @@
 /*
  * Leases, kept alive on one stream. A keep-alive goes out when 0.6 of the time to live have passed since the
  * last confirmed one was sent; without an answer it is repeated after another 0.15, and after another 0.15
- * the connection is given up for the next endpoint. What decides that a lease is lost is our own clock,
+ * the connection is given up for the next endpoint. On a quiet connection a keep-alive costs two wake-ups: one
+ * to send it, one to read all that it brought. What decides that a lease is lost is our own clock,
  * counted from the sending: the server's count began later.
  */
 #pragma once

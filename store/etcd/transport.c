@@ -28,6 +28,7 @@ struct transport {
 	struct list calls;
 	size_t n_open; /* those that have not ended */
 	struct loop_task flush, down;
+	struct loop_timer gathered;
 	bool up, leaving, dropped;
 	bool receiving; /* nghttp2 is at work: it must not be freed or made to send */
 	char why[200];
@@ -98,6 +99,7 @@ static void on_down_turn(void *ctx)
 {
 	struct transport *t = ctx;
 	loop_task_cancel(&t->flush);
+	loop_timer_stop(&t->gathered);
 	channel_close(&t->channel);
 	/* a callback may cancel any other call: the list is taken from its head each time */
 	for (;;) {
@@ -318,6 +320,24 @@ static void receive(struct transport *t)
 		t->events->on_received(t->ctx);
 }
 
+static void on_gathered(void *ctx)
+{
+	struct transport *t = ctx;
+	if (t->dropped)
+		return;
+	channel_gather(&t->channel, false);
+	receive(t);
+	transport_flush(t);
+}
+
+void transport_gather(struct transport *t, int64_t ms)
+{
+	if (t->dropped || !t->channel.established)
+		return;
+	channel_gather(&t->channel, true);
+	loop_timer_in(&t->gathered, ms);
+}
+
 static void on_ready(void *ctx, unsigned events _unused_)
 {
 	struct transport *t = ctx;
@@ -375,6 +395,7 @@ struct transport *transport_open(struct loop *l, const struct net_address *a, st
 	list_init(&t->calls);
 	loop_task_init(l, &t->flush, on_flush_turn, t);
 	loop_task_init(l, &t->down, on_down_turn, t);
+	loop_timer_init(l, &t->gathered, on_gathered, t);
 	t->session = session_new(t);
 	if (a->any.sa_family == AF_UNIX)
 		(void)snprintf(t->authority, sizeof(t->authority), "localhost");
@@ -394,6 +415,7 @@ struct transport *transport_free(struct transport *t)
 	t->dropped = true;
 	loop_task_cancel(&t->flush);
 	loop_task_cancel(&t->down);
+	loop_timer_stop(&t->gathered);
 	channel_close(&t->channel);
 	list_for_each (node, &t->calls)
 		list_entry(node, struct call, link)->ended = true;

@@ -34,6 +34,11 @@ struct transport *transport_free(struct transport *t);
 void transport_drop(struct transport *t, const char *why) _nonnull_(1, 2);
 /* Sends a PING; its answer shows as on_received. */
 void transport_ping(struct transport *t) _nonnull_(1);
+/*
+ * What comes within the next ms is read together, unless it is much: for one about to send what is answered in pieces
+ * (gRPC servers measure the line with a PING of their own before they answer), so that it is woken once.
+ */
+void transport_gather(struct transport *t, int64_t ms) _nonnull_(1);
 /* Writes what waits without blocking, at once; for those who are about to leave. */
 void transport_flush(struct transport *t) _nonnull_(1);
 /* Calls may be started: it is up, not dropped, and the server has not asked us to leave. */
