@@ -115,8 +115,7 @@ static void print_place(const struct place *p, struct str *out)
 	print_cut(p->name, strlen(p->name), out);
 }
 
-/* "At path: PLACE -- BEFORE received AFTER. Expected format: RULE"; false, so that a check can end with it.
- */
+/* "At path: PLACE -- BEFORE received AFTER. Expected format: RULE"; false, so that a check can end with it. */
 static bool fail(struct str *w, const struct place *p, const char *rule, const char *before,
                  const struct value *received, const char *after)
 {
@@ -415,8 +414,7 @@ int containeros_accept(const struct value *merged, struct value **ret_accepted,
 			value_set(request, value_iter_name(it), value_ref(value_iter_value(it)));
 	if (!check_request(message, request))
 		return -EINVAL;
-	/* with its project a request is a microservice without further fields: tug's own bounds apply as well
-	 */
+	/* with its project a request is a microservice without further fields: tug's own bounds apply as well */
 	_cleanup_value_ struct value *spec = value_new_object();
 	value_set(spec, "project", value_new_string("default"));
 	value_for_each (it, request)

@@ -187,8 +187,7 @@ static bool matches(const struct watcher *w, const struct entry *e)
 	       filter_value(&w->filter, e->face);
 }
 
-/* Is there more of the same batch for this watcher? Then this event must not yet promise that all was sent.
- */
+/* Is there more of the same batch for this watcher? Then this event must not yet promise that all was sent. */
 static bool batch_goes_on(const struct watcher *w, uint64_t seq)
 {
 	const struct feed *f = w->feed;

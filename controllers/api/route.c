@@ -67,8 +67,7 @@ const struct kind *route_kind(const char *plural)
 {
 	for (const struct kind *const *k = kinds; *k; k++) {
 		bool is_status = str_after((*k)->key_prefix, "status/") != NULL;
-		/* a status is shown with its object; a session holds a secret between the API and one runner
-		 */
+		/* a status is shown with its object; a session holds a secret between the API and one runner */
 		if (!is_status && *k != &kind_session && streq((*k)->plural, plural))
 			return *k;
 	}

@@ -357,8 +357,7 @@ static int listen_all(struct api *a, const struct api_config *config, struct err
 {
 	static const char *const no_other_names[] = {NULL};
 	int r = 0;
-	/* TLS names the server by itself; clear text on loopback is what a page could be tricked into calling
-	 */
+	/* TLS names the server by itself; clear text on loopback is what a page could be tricked into calling */
 	if (config->listen)
 		r = httpd_listen(a->httpd, config->listen, config->tls, config->tls ? NULL : no_other_names,
 		                 err);

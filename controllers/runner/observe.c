@@ -47,8 +47,7 @@ static bool take_exits(struct container_memory *c, const struct engine_container
 {
 	bool ended = false;
 	if (e) {
-		/* what was before us is not counted; a smaller counter is that of a new container of the name
-		 */
+		/* what was before us is not counted; a smaller counter is that of a new container of the name */
 		if (c->seen && e->exits != c->exits)
 			ended = e->exits > 0;
 		c->exits = e->exits;

@@ -8,8 +8,7 @@
 #include "core/log.h"
 #include "core/mem.h"
 
-/* --- images
- * ------------------------------------------------------------------------------------------------------ */
+/* --- images --- */
 
 static enum image_state image_state(const struct runner *r, const char *ref)
 {
@@ -47,8 +46,7 @@ void reconcile_image(struct runner *r, const char *ref, enum image_state state)
 	image->state = state;
 }
 
-/* --- gather
- * ------------------------------------------------------------------------------------------------------ */
+/* --- gather --- */
 
 static void take_wanted(struct runner *r, struct slot *s, const struct mirror_entry *e)
 {

@@ -10,8 +10,7 @@
 #include "core/log.h"
 #include "core/mem.h"
 
-/* --- statuses
- * ---------------------------------------------------------------------------------------------------- */
+/* --- statuses --- */
 
 /* One transaction on its way; the value is in the mirror once it is through. */
 struct status_write {
@@ -142,8 +141,7 @@ void report_cancel(struct runner *r)
 	r->writes = MAP_INIT;
 }
 
-/* --- events and log
- * ---------------------------------------------------------------------------------------------- */
+/* --- events and log --- */
 
 unsigned report_attempts(const struct slot *s)
 {

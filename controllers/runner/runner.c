@@ -9,8 +9,7 @@
 #include "core/log.h"
 #include "core/mem.h"
 
-/* --- slots
- * ------------------------------------------------------------------------------------------------------- */
+/* --- slots --- */
 
 struct slot *runner_slot(struct runner *r, const char *name)
 {
@@ -65,8 +64,7 @@ void runner_forget(struct runner *r, struct slot *s)
 	slot_free(s, r->engine);
 }
 
-/* --- the store
- * --------------------------------------------------------------------------------------------------- */
+/* --- the store --- */
 
 /* The rest of a key that begins with KIND_PREFIX NODE "/", or NULL. */
 static const char *name_of(const struct runner *r, const char *key, const char *kind_prefix)
@@ -81,8 +79,7 @@ static void see_revision(struct runner *r, int64_t rev)
 	r->list.rev = MAX(r->list.rev, rev);
 }
 
-/* What the store knows is known: a slot for a pod, a turn for a status without one, a stream for a session.
- */
+/* What the store knows is known: a slot for a pod, a turn for a status without one, a stream for a session. */
 static void take_key(struct runner *r, const char *key, const struct mirror_entry *now)
 {
 	const char *name;
@@ -174,8 +171,7 @@ static void on_autonomy(void *ctx)
 	ready(r);
 }
 
-/* --- the engine
- * -------------------------------------------------------------------------------------------------- */
+/* --- the engine --- */
 
 static void on_pod(void *ctx, const struct engine_pod *pod)
 {
@@ -259,8 +255,7 @@ static void on_away(void *ctx)
 	           r->engine_text ? r->engine_text : "it was not heard yet");
 }
 
-/* --- life
- * -------------------------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 static void open_mirror(struct runner *r)
 {
@@ -337,8 +332,7 @@ struct runner *runner_free(struct runner *r)
 	return NULL;
 }
 
-/* --- the role
- * ---------------------------------------------------------------------------------------------------- */
+/* --- the role --- */
 
 static struct engine *new_engine(void *ctx, const struct engine_callbacks *cbs, void *cbs_ctx,
                                  struct error *err)

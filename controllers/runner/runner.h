@@ -25,8 +25,7 @@ struct runner_config {
 
 /* NULL with err. The strings of the config are copied. */
 struct runner *runner_new(const struct runner_config *cfg, struct error *err) _nonnull_(1);
-/* Leaves all containers as they are; the snapshot is written when it has to be. NULL is fine; returns NULL.
- */
+/* Leaves all containers as they are; the snapshot is written when it has to be. NULL is fine; returns NULL. */
 struct runner *runner_free(struct runner *r);
 
 /* `tugd runner`: role_init() was called with a store. Returns the exit status. */

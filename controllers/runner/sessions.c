@@ -28,8 +28,7 @@ struct sessions {
 	struct loop_task reap;
 };
 
-/* --- the connection
- * ---------------------------------------------------------------------------------------------- */
+/* --- the connection --- */
 
 static void stream_close(struct stream *t)
 {
@@ -107,8 +106,7 @@ static void on_answer(void *ctx, const struct http_response *response)
 	loop_task_schedule(&t->owner->reap);
 }
 
-/* --- the log
- * ----------------------------------------------------------------------------------------------------- */
+/* --- the log --- */
 
 static bool on_data(void *ctx, int stream, const char *data, size_t len)
 {
@@ -139,8 +137,7 @@ static void on_log_end(void *ctx, enum engine_result result, const struct error 
 	http_call_end(t->call);
 }
 
-/* --- sessions
- * ---------------------------------------------------------------------------------------------------- */
+/* --- sessions --- */
 
 static void refuse(const struct stream *t, const char *why)
 {

@@ -59,15 +59,13 @@ struct runner {
 	struct arena arena; /* of one turn */
 };
 
-/* --- runner.c
- * ---------------------------------------------------------------------------------------------------- */
+/* --- runner.c --- */
 
 struct slot *runner_slot(struct runner *r, const char *name) _nonnull_(1, 2) __attribute__((returns_nonnull));
 /* Forgets the pod: what waited for it gets its turn. */
 void runner_forget(struct runner *r, struct slot *s) _nonnull_(1, 2);
 
-/* --- reconcile.c
- * ------------------------------------------------------------------------------------------------- */
+/* --- reconcile.c --- */
 
 enum queue_result reconcile(void *ctx, const char *name);
 /*
@@ -79,8 +77,7 @@ void reconcile_claim(struct runner *r, struct slot *s) _nonnull_(1, 2);
  * ignored. */
 void reconcile_image(struct runner *r, const char *ref, enum image_state state) _nonnull_(1, 2);
 
-/* --- report.c
- * ---------------------------------------------------------------------------------------------------- */
+/* --- report.c --- */
 
 /* Sees to it that the store has the plan's status. */
 void report_status(struct runner *r, struct slot *s, const struct plan *p) _nonnull_(1, 2, 3);
@@ -98,8 +95,7 @@ void report_event(struct runner *r, const struct slot *s, bool warning, const ch
 /* Of the pod and its containers. */
 unsigned report_attempts(const struct slot *s) _nonnull_(1);
 
-/* --- remember.c
- * -------------------------------------------------------------------------------------------------- */
+/* --- remember.c --- */
 
 /* Before anything else: slots for the pods of the snapshot. */
 void remember_load(struct runner *r) _nonnull_(1);

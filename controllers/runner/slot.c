@@ -4,8 +4,7 @@
 
 #include "core/mem.h"
 
-/* --- a copy of the engine's report
- * ------------------------------------------------------------------------------- */
+/* --- a copy of the engine's report --- */
 
 static struct pairs *pairs_dup(const struct pairs *from)
 {
@@ -77,8 +76,7 @@ static struct engine_pod *have_dup(const struct engine_pod *from)
 	return p;
 }
 
-/* --- slots
- * ------------------------------------------------------------------------------------------------------- */
+/* --- slots --- */
 
 struct slot *slot_new(struct runner *r, const char *name)
 {
@@ -149,8 +147,7 @@ void slot_have(struct slot *s, const struct engine_pod *have)
 	s->reported = true;
 }
 
-/* --- what is under way
- * ------------------------------------------------------------------------------------------- */
+/* --- what is under way --- */
 
 static bool is_of_images(const struct work *w)
 {

@@ -9,8 +9,7 @@
 
 #define SNAPSHOT_VERSION 1
 
-/* --- the text
- * ---------------------------------------------------------------------------------------------------- */
+/* --- the text --- */
 
 static struct history history_read(const struct value *v)
 {

@@ -40,8 +40,7 @@ void snapshot_print(const struct snapshot *s, struct str *out) _nonnull_(1, 2);
 int snapshot_load(const char *path, struct arena *a, struct snapshot *ret, struct error *err)
         _nonnull_(1, 2, 3) _must_check_;
 
-/* --- writing
- * ----------------------------------------------------------------------------------------------------- */
+/* --- writing --- */
 
 struct snapshot_writer;
 

@@ -4,8 +4,7 @@
 
 #include "core/str.h"
 
-/* --- the step
- * ---------------------------------------------------------------------------------------------------- */
+/* --- the step --- */
 
 /* The container whose failure the status speaks of; -1: none. A first end is no failure, it is started again
  * at once. */
@@ -67,8 +66,7 @@ void turn_judge(struct turn *t)
 		memory_move(m, STEP_STARTING, REASON_STARTING_CONTAINERS, wall);
 }
 
-/* --- words
- * ------------------------------------------------------------------------------------------------------- */
+/* --- words --- */
 
 /* How a container ended, as a sentence. */
 static const char *end_text(const struct turn *t, size_t i)
@@ -143,8 +141,7 @@ static const char *message(const struct turn *t)
 	return "";
 }
 
-/* --- the status
- * -------------------------------------------------------------------------------------------------- */
+/* --- the status --- */
 
 static const char *state_word(enum engine_state s)
 {

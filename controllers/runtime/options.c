@@ -142,8 +142,7 @@ static const struct option_row *find_flag(const char *word, const char **ret_val
 	return NULL;
 }
 
-/* Flags are looked at twice: first for --config alone, then for all, as the file has to be read in between.
- */
+/* Flags are looked at twice: first for --config alone, then for all, as the file has to be read in between. */
 static int load_flags(struct options *o, int argc, char **argv, bool config_only, int *ret_used,
                       struct error *err)
 {

@@ -81,8 +81,7 @@ static bool ran(const struct plan_pod *p)
 	return false;
 }
 
-/* A node that was away may come back with what its runner said before: that is believed only after a while.
- */
+/* A node that was away may come back with what its runner said before: that is believed only after a while. */
 static bool settled(const struct plan_in *in, const struct plan_pod *p)
 {
 	return p->node_since_ms == 0 || in->now_ms - p->node_since_ms >= PLAN_SETTLE_MS;

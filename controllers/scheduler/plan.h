@@ -55,8 +55,7 @@ struct plan_pod {
 	const struct pod_status *status; /* NULL: the runner said nothing yet */
 };
 
-/* The index of nodes as a plan sees it (nodes.h). What a pick returns is booked: a later one sees it taken.
- */
+/* The index of nodes as a plan sees it (nodes.h). What a pick returns is booked: a later one sees it taken. */
 struct plan_nodes {
 	void *ctx;
 	/* The node for one more pod of the wanted revision; NULL: it fits nowhere. */

@@ -19,8 +19,7 @@ struct report {
 	bool changes_pods;             /* the plan creates or deletes pods */
 };
 
-/* Fills plan->status and plan->endpoints, appends the actions that write them, the wake-ups and the events.
- */
+/* Fills plan->status and plan->endpoints, appends the actions that write them, the wake-ups and the events. */
 void report_service(const struct report *r, struct plan *plan) _nonnull_(1, 2);
 /* Room for one more action. */
 struct plan_action *plan_add(struct plan *plan, struct arena *a, enum plan_verb verb, const char *why)

@@ -13,8 +13,7 @@
 #define CLIENT_PORT 2379
 #define TRIES       100
 
-/* Is it free on loopback? There is a moment between this and etcd's own bind; losing it is a restart of etcd.
- */
+/* Is it free on loopback? There is a moment between this and etcd's own bind; losing it is a restart of etcd. */
 static bool port_is_free(unsigned port)
 {
 	char text[32];

@@ -10,8 +10,7 @@
 #include "core/mem.h"
 #include "core/yaml.h"
 
-/* --- lines of JSON text
- * ----------------------------------------------------------------------------------------- */
+/* --- lines of JSON text --- */
 
 /* Reads again, for its line breaks, text that is known to be valid. */
 struct cursor {
@@ -80,8 +79,7 @@ static struct lines *lines_of_json(const char *text, size_t len)
 	return c.lines;
 }
 
-/* --- documents
- * -------------------------------------------------------------------------------------------------- */
+/* --- documents --- */
 
 static bool is_json(const char *text, size_t len)
 {

@@ -13,8 +13,7 @@
 
 #include "core/limits.h"
 
-/* --- reading
- * ------------------------------------------------------------------------------------------------ */
+/* --- reading --- */
 
 struct scan {
 	size_t values; /* including the names of members */
@@ -23,8 +22,7 @@ struct scan {
 	int line; /* of the deepest place, or where the count ran over */
 };
 
-/* Counts what a parser would have to make of the text. Exact for valid JSON, never below for anything else.
- */
+/* Counts what a parser would have to make of the text. Exact for valid JSON, never below for anything else. */
 static void scan(const char *text, size_t len, struct scan *s)
 {
 	int line = 1;
@@ -99,8 +97,7 @@ int json_parse(const char *text, size_t len, struct value **ret, struct error *e
 	json_error_t why;
 	json_t *j = json_loadb(text, len, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &why);
 	if (!j) {
-		/* jansson quotes the text around the fault, which may hold anything: keep what can be shown
-		 */
+		/* jansson quotes the text around the fault, which may hold anything: keep what can be shown */
 		for (char *c = why.text; *c; c++)
 			if ((unsigned char)*c < ' ' || *c == 0x7f)
 				*c = ' ';
@@ -114,8 +111,7 @@ int json_parse(const char *text, size_t len, struct value **ret, struct error *e
 	return 0;
 }
 
-/* --- printing
- * ----------------------------------------------------------------------------------------------- */
+/* --- printing --- */
 
 static void print_string(const char *s, size_t len, struct str *out)
 {

@@ -61,8 +61,7 @@ static void on_prepare(struct ev_loop *ev, ev_prepare *w, int revents _unused_)
 struct loop *loop_new(void)
 {
 	struct loop *l = NEW(struct loop);
-	/* signals are taken only by the default loop of a process; tests make several, so none is the default
-	 */
+	/* signals are taken only by the default loop of a process; tests make several, so none is the default */
 	l->ev = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
 	if (!l->ev)
 		abort();

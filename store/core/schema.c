@@ -21,8 +21,7 @@ const struct field_ops *field_ops(const struct field *f)
 	return ops[f->type];
 }
 
-/* --- presence
- * ------------------------------------------------------------------------------------------------- */
+/* --- presence --- */
 
 static bool has_bit(const void *obj, size_t i)
 {
@@ -120,8 +119,7 @@ void schema_mark(const struct schema *s, void *obj)
 	}
 }
 
-/* --- owning
- * --------------------------------------------------------------------------------------------------- */
+/* --- owning --- */
 
 void schema_done(const struct schema *s, void *obj)
 {
@@ -147,8 +145,7 @@ void schema_copy(const struct schema *s, void *dst, const void *src)
 		*item_name(dst) = mem_strdup(*item_name(dst));
 }
 
-/* --- comparing
- * ------------------------------------------------------------------------------------------------ */
+/* --- comparing --- */
 
 static bool same_row(const struct schema *s, size_t i, const void *a, const void *b)
 {
@@ -216,8 +213,7 @@ uint64_t schema_hash(const struct schema *s, const void *obj, enum change least,
 	return hash_number(h, (int64_t)sum);
 }
 
-/* --- finding
- * -------------------------------------------------------------------------------------------------- */
+/* --- finding --- */
 
 const struct field *schema_find(const struct schema *s, const char *path)
 {
@@ -234,8 +230,7 @@ const struct field *schema_find(const struct schema *s, const char *path)
 		const struct field *inner = f->item ? schema_find(f->item, rest) : NULL;
 		if (inner || (f->type != FIELD_MAP && f->type != FIELD_PAIRS))
 			return inner;
-		/* the key of a map: "containers.app" is the map, "containers.app.image" a field of its items
-		 */
+		/* the key of a map: "containers.app" is the map, "containers.app.image" a field of its items */
 		const char *dot = strchr(rest, '.');
 		return !dot || !f->item ? f : schema_find(f->item, dot + 1);
 	}

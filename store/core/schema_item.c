@@ -7,8 +7,7 @@
 #include "core/mem.h"
 #include "core/schema_ops.h"
 
-/* --- an embedded structure
- * ------------------------------------------------------------------------------------- */
+/* --- an embedded structure --- */
 
 static int object_parse(const struct field *f, const struct value *v, enum schema_source source, void *p,
                         struct error *err)
@@ -92,8 +91,7 @@ const struct field_ops object_ops = {
         .describe = object_describe,
 };
 
-/* --- a structure that may be absent
- * ------------------------------------------------------------------------------ */
+/* --- a structure that may be absent --- */
 
 static int optional_parse(const struct field *f, const struct value *v, enum schema_source source, void *p,
                           struct error *err)
@@ -165,8 +163,7 @@ const struct field_ops optional_ops = {
         .describe = object_describe,
 };
 
-/* --- lists and maps of structures
- * --------------------------------------------------------------------------------- */
+/* --- lists and maps of structures --- */
 
 static void *item_at(const struct field *f, const struct list_of *l, size_t i)
 {

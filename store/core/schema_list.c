@@ -16,8 +16,7 @@ static int at_index(int r, size_t i, struct error *err)
 	return r;
 }
 
-/* --- lists of strings
- * ---------------------------------------------------------------------------------------- */
+/* --- lists of strings --- */
 
 static int strings_parse(const struct field *f, const struct value *v, _unused_ enum schema_source source,
                          void *p, struct error *err)
@@ -127,8 +126,7 @@ const struct field_ops strings_ops = {
         .describe = strings_describe,
 };
 
-/* --- maps of strings
- * ----------------------------------------------------------------------------------------- */
+/* --- maps of strings --- */
 
 const char *pairs_get(const struct pairs *p, const char *key)
 {

@@ -58,8 +58,7 @@ static const struct unit *unit_of(const struct field *f)
 	                                   : &plain;
 }
 
-/* --- messages
- * ----------------------------------------------------------------------------------------------- */
+/* --- messages --- */
 
 /* The number in the form that a person would give it. */
 static const char *format(const struct field *f, int64_t n, char *buf, size_t size)
@@ -93,8 +92,7 @@ static int refuse_bound(const struct field *f, const struct value *v, bool above
 	                 f->type == FIELD_CPU ? " cores" : "", text, above ? "less" : "more");
 }
 
-/* --- reading
- * ------------------------------------------------------------------------------------------------ */
+/* --- reading --- */
 
 /* d in the member's unit; refused when it is not a whole number of them. */
 static int from_real(const struct field *f, const struct value *v, int64_t *ret, struct error *err)
@@ -151,8 +149,7 @@ static int number_parse(const struct field *f, const struct value *v, _unused_ e
 	return 0;
 }
 
-/* --- the rest
- * ----------------------------------------------------------------------------------------------- */
+/* --- the rest --- */
 
 static struct value *number_print(const struct field *f, const void *p, _unused_ unsigned flags)
 {

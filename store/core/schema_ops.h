@@ -53,8 +53,7 @@ static inline char **item_name(void *item)
 	return (char **)(void *)((char *)item + sizeof(uint64_t));
 }
 
-/* --- messages
- * ----------------------------------------------------------------------------------------------- */
+/* --- messages --- */
 
 #define SHORT_SIZE 64
 /* What was received, as compact JSON, cut; nothing of a secret. Returns buf (SHORT_SIZE). */
@@ -66,8 +65,7 @@ int refuse_type(const struct field *f, const struct value *v, struct error *err)
 /* The count of a list or map against its row's bounds. */
 int check_count(const struct field *f, size_t count, struct error *err) _must_check_;
 
-/* --- hashing
- * ------------------------------------------------------------------------------------------------ */
+/* --- hashing --- */
 
 uint64_t hash_bytes(uint64_t h, const void *data, size_t len);
 uint64_t hash_number(uint64_t h, int64_t n);

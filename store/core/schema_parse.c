@@ -7,8 +7,7 @@
 #include "core/limits.h"
 #include "core/schema_ops.h"
 
-/* --- messages
- * ----------------------------------------------------------------------------------------------- */
+/* --- messages --- */
 
 /* Cuts text at n bytes, before a character that would not fit whole. */
 static void cut(char *text, size_t n)
@@ -69,8 +68,7 @@ int check_count(const struct field *f, size_t count, struct error *err)
 	return 0;
 }
 
-/* --- unknown names
- * ------------------------------------------------------------------------------------------ */
+/* --- unknown names --- */
 
 static const struct field *row_named(const struct schema *s, const char *name)
 {
@@ -115,8 +113,7 @@ static int refuse_unknown(const struct schema *s, const char *name, struct error
 	                 s->name, str_get(&known));
 }
 
-/* --- structures
- * --------------------------------------------------------------------------------------------- */
+/* --- structures --- */
 
 static int parse_row(const struct field *f, const struct value *v, enum schema_source source, void *obj,
                      struct error *err)

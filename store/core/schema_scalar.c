@@ -9,8 +9,7 @@
 #include "core/mem.h"
 #include "core/schema_ops.h"
 
-/* --- string
- * ------------------------------------------------------------------------------------------------- */
+/* --- string --- */
 
 static int string_parse(const struct field *f, const struct value *v, _unused_ enum schema_source source,
                         void *p, struct error *err)
@@ -100,8 +99,7 @@ const struct field_ops string_ops = {
         .describe = string_describe,
 };
 
-/* --- boolean
- * ------------------------------------------------------------------------------------------------ */
+/* --- boolean --- */
 
 static int bool_parse(const struct field *f, const struct value *v, _unused_ enum schema_source source,
                       void *p, struct error *err)
@@ -166,8 +164,7 @@ const struct field_ops bool_ops = {
         .describe = bool_describe,
 };
 
-/* --- word
- * --------------------------------------------------------------------------------------------------- */
+/* --- word --- */
 
 /* The index of the word, or -1. */
 static int word_index(const struct field *f, const char *s)
@@ -254,8 +251,7 @@ const struct field_ops enum_ops = {
         .describe = enum_describe,
 };
 
-/* --- anything
- * ----------------------------------------------------------------------------------------------- */
+/* --- anything --- */
 
 static int value_parse(_unused_ const struct field *f, const struct value *v,
                        _unused_ enum schema_source source, void *p, _unused_ struct error *err)
@@ -338,8 +334,7 @@ const struct field_ops value_ops = {
         .describe = value_describe,
 };
 
-/* --- the kind of a document
- * --------------------------------------------------------------------------------- */
+/* --- the kind of a document --- */
 
 static int kind_check(const struct field *f, const struct value *v, _unused_ enum schema_source source,
                       _unused_ void *p, struct error *err)

@@ -66,8 +66,7 @@ static int next(struct reader *r, yaml_event_t *e)
 	return yaml_parser_parse(&r->parser, e) ? 0 : refuse_syntax(r);
 }
 
-/* --- scalars
- * ------------------------------------------------------------------------------------------------ */
+/* --- scalars --- */
 
 /* A number as RFC 8259 section 6 writes it. */
 static bool is_number(const char *s)
@@ -120,8 +119,7 @@ static int read_scalar(struct reader *r, const yaml_event_t *e, struct value **r
 	return 0;
 }
 
-/* --- the tree
- * ----------------------------------------------------------------------------------------------- */
+/* --- the tree --- */
 
 /* Refuses what is YAML but not JSON, and what is too much. */
 static int check_node(struct reader *r, const yaml_event_t *e, unsigned depth)
@@ -242,8 +240,7 @@ static int read_node(struct reader *r, const yaml_event_t *e, uint32_t self, uns
 	return 0;
 }
 
-/* --- the stream
- * --------------------------------------------------------------------------------------------- */
+/* --- the stream --- */
 
 /* The document that has just begun; one that says nothing ("---" alone) is left out. */
 static int read_document(struct reader *r, struct documents *ret)

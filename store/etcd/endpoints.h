@@ -26,8 +26,7 @@ struct endpoints {
 int endpoints_init(struct endpoints *e, const struct etcd_config *cfg, struct error *err)
         _nonnull_(1, 2) _must_check_;
 void endpoints_done(struct endpoints *e) _nonnull_(1);
-/* The context for a new connection; made anew when a file changed, so that renewed certificates are taken up.
- */
+/* The context for a new connection; made anew when a file changed, so that renewed certificates are taken up. */
 struct tls_context *endpoints_tls(struct endpoints *e) _nonnull_(1);
 /* ms, more or less by up to a quarter. */
 int64_t endpoints_jitter(struct endpoints *e, int64_t ms) _nonnull_(1);

@@ -13,8 +13,7 @@
 #define CALL_PING_MS    2000
 #define CALL_IDLE_MS    20000
 
-/* --- state
- * ------------------------------------------------------------------------------------------------------ */
+/* --- state --- */
 
 static void enter(struct etcd *e, enum store_state state, const char *text)
 {
@@ -57,8 +56,7 @@ void etcd_refused(struct etcd *e, const char *why)
 	enter(e, STORE_REFUSED, why);
 }
 
-/* --- the two connections
- * ---------------------------------------------------------------------------------------- */
+/* --- the two connections --- */
 
 static void on_streams_up(void *ctx)
 {
@@ -91,8 +89,7 @@ static void on_calls_down(void *ctx, const char *why)
 static const struct link_events streams_events = {.on_up = on_streams_up, .on_down = on_streams_down};
 static const struct link_events calls_events = {.on_up = on_calls_up, .on_down = on_calls_down};
 
-/* --- life
- * ------------------------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 /* The parts stop before the connections: their calls end silently. */
 static void etcd_free(struct store *s)

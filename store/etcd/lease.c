@@ -20,8 +20,7 @@ static bool kept(const struct store_lease *l)
 	return l->id && l->keep_alive;
 }
 
-/* --- when what is due
- * ------------------------------------------------------------------------------------------- */
+/* --- when what is due --- */
 
 static int64_t expires_ms(const struct store_lease *l)
 {
@@ -52,8 +51,7 @@ static void set_timer(struct leases *ls)
 		loop_timer_at(&ls->timer, due);
 }
 
-/* --- keep-alives
- * ------------------------------------------------------------------------------------------------ */
+/* --- keep-alives --- */
 
 static void send_keep_alive(struct store_lease *l, int64_t now_ms)
 {
@@ -107,8 +105,7 @@ void leases_pump(struct leases *ls)
 	set_timer(ls);
 }
 
-/* --- losing one
- * ------------------------------------------------------------------------------------------------- */
+/* --- losing one --- */
 
 /* Best effort: at once when there is a connection, else when one comes in time. */
 static void revoke(struct etcd *e, int64_t id, int64_t timeout_ms);
@@ -199,8 +196,7 @@ static void on_end(void *ctx, const struct call_end *end)
 
 static const struct call_events call_events = {.on_message = on_message, .on_end = on_end};
 
-/* --- granting and revoking
- * -------------------------------------------------------------------------------------- */
+/* --- granting and revoking --- */
 
 static void granted(struct store_op *op, enum store_outcome outcome, const uint8_t *reply, size_t len,
                     const struct error *err _unused_)
@@ -264,8 +260,7 @@ static void revoke(struct etcd *e, int64_t id, int64_t timeout_ms)
 	op_submit(op_new(&e->ops, path, bytes, timeout_ms, revoked, NULL));
 }
 
-/* --- the seam
- * --------------------------------------------------------------------------------------------------- */
+/* --- the seam --- */
 
 struct store_lease *etcd_lease(struct store *s, int64_t ttl_ms, bool keep_alive,
                                const struct store_lease_callbacks *cbs, void *ctx)

@@ -29,8 +29,7 @@ void link_done(struct link *l)
 	l->state = LINK_IDLE;
 }
 
-/* --- dialling
- * --------------------------------------------------------------------------------------------------- */
+/* --- dialling --- */
 
 static void dial(struct link *l)
 {
@@ -102,8 +101,7 @@ void link_fail(struct link *l, const char *why)
 		transport_drop(l->transport, why);
 }
 
-/* --- while it is up
- * --------------------------------------------------------------------------------------------- */
+/* --- while it is up --- */
 
 static int64_t next_due(const struct link *l)
 {

@@ -38,8 +38,7 @@ static void finish(struct store_op *op, enum store_outcome outcome, const uint8_
 	op_free(op);
 }
 
-/* --- time
- * ------------------------------------------------------------------------------------------------------- */
+/* --- time --- */
 
 /* Only ever moved closer: when the timer comes too early it is set again. */
 static void wake_at(struct ops *o, int64_t due_ms)
@@ -91,8 +90,7 @@ static void on_timer(void *ctx)
 	ops_pump(o);
 }
 
-/* --- sending
- * ---------------------------------------------------------------------------------------------------- */
+/* --- sending --- */
 
 static const struct call_events call_events;
 
@@ -181,8 +179,7 @@ void ops_unreachable(struct ops *o, const char *why)
 		loop_task_schedule(&o->turn);
 }
 
-/* --- refusals
- * --------------------------------------------------------------------------------------------------- */
+/* --- refusals --- */
 
 static void on_turn(void *ctx)
 {
@@ -222,8 +219,7 @@ void ops_deny(struct ops *o, const char *why)
 	}
 }
 
-/* --- life
- * ------------------------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 struct store_op *op_new(struct ops *o, const char *path, struct wire_bytes request, int64_t timeout_ms,
                         op_complete_fn *complete, void *ctx)

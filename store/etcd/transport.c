@@ -56,8 +56,7 @@ struct call {
 	struct wire_reader reader;
 };
 
-/* --- ending
- * ----------------------------------------------------------------------------------------------------- */
+/* --- ending --- */
 
 static void call_count(struct call *c)
 {
@@ -118,8 +117,7 @@ static void on_down_turn(void *ctx)
 	t->events->on_down(t->ctx, t->why);
 }
 
-/* --- writing
- * ---------------------------------------------------------------------------------------------------- */
+/* --- writing --- */
 
 static bool gather(struct transport *t)
 {
@@ -196,8 +194,7 @@ static ssize_t on_data_wanted(nghttp2_session *session _unused_, int32_t stream 
 	return (ssize_t)n;
 }
 
-/* --- reading
- * ---------------------------------------------------------------------------------------------------- */
+/* --- reading --- */
 
 static struct call *call_of(nghttp2_session *session, int32_t stream)
 {
@@ -359,8 +356,7 @@ static void on_ready(void *ctx, unsigned events _unused_)
 	transport_flush(t);
 }
 
-/* --- the connection
- * --------------------------------------------------------------------------------------------- */
+/* --- the connection --- */
 
 static nghttp2_session *session_new(struct transport *t)
 {
@@ -448,8 +444,7 @@ size_t transport_calls(const struct transport *t)
 	return t->n_open;
 }
 
-/* --- calls
- * ------------------------------------------------------------------------------------------------------ */
+/* --- calls --- */
 
 static nghttp2_nv header(const char *name, const char *value)
 {

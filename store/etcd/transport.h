@@ -18,8 +18,7 @@ struct transport;
 
 struct transport_events {
 	void (*on_up)(void *ctx); /* the server answered: calls may be started */
-	/* The connection is gone and all its calls have ended; to be freed now or later. The last callback.
-	 */
+	/* The connection is gone and all its calls have ended; to be freed now or later. The last callback. */
 	void (*on_down)(void *ctx, const char *why);
 	void (*on_received)(void *ctx); /* bytes came: the server lives */
 	void (*on_calls)(void *ctx);    /* the number of open calls became 0 or 1 */
@@ -47,8 +46,7 @@ bool transport_usable(const struct transport *t) _nonnull_(1);
 bool transport_leaving(const struct transport *t) _nonnull_(1);
 size_t transport_calls(const struct transport *t) _nonnull_(1);
 
-/* --- calls
- * ------------------------------------------------------------------------------------------------------ */
+/* --- calls --- */
 
 struct call;
 

@@ -91,8 +91,7 @@ static void relist(struct store_watch *w, enum store_outcome why, struct store_i
 	w->cbs.on_relist(w->ctx, why, now);
 }
 
-/* --- a server that is behind
- * ------------------------------------------------------------------------------------ */
+/* --- a server that is behind --- */
 
 /* A read that the whole cluster agrees on tells a member that lags from a store that went back. */
 static void checked(struct store_op *op, enum store_outcome outcome, const uint8_t *reply, size_t len,
@@ -127,8 +126,7 @@ static void check(struct store_watch *w)
 	op_submit(w->check);
 }
 
-/* --- what the server says
- * --------------------------------------------------------------------------------------- */
+/* --- what the server says --- */
 
 static void on_created(struct store_watch *w, struct store_identity now)
 {
@@ -276,8 +274,7 @@ void watches_receive(struct watches *ws, const uint8_t *data, size_t len)
 	arena_reset(&e->decoded);
 }
 
-/* --- the stream
- * ------------------------------------------------------------------------------------------------- */
+/* --- the stream --- */
 
 static void on_message(void *ctx, const uint8_t *data, size_t len)
 {
@@ -320,8 +317,7 @@ static void on_again(void *ctx)
 	watches_pump(ctx);
 }
 
-/* --- the seam
- * --------------------------------------------------------------------------------------------------- */
+/* --- the seam --- */
 
 struct store_watch *etcd_watch(struct store *s, const struct store_watch_request *req,
                                const struct store_watch_callbacks *cbs, void *ctx)

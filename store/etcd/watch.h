@@ -47,8 +47,7 @@ struct watches {
 	struct call *stream; /* NULL: none */
 	unsigned token;      /* generation of the token that the stream was opened with */
 	int64_t last_id;
-	/* creations under way, in the order of the requests, which is that of the answers; 0: freed meanwhile
-	 */
+	/* creations under way, in the order of the requests, which is that of the answers; 0: freed meanwhile */
 	int64_t *creating;
 	size_t n_creating;
 	struct loop_timer again; /* retries what was put off */

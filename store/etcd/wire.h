@@ -11,8 +11,7 @@
 
 #define WIRE_PREFIX 5 /* a flag "compressed" and the length, big-endian, in front of each message */
 
-/* --- encoding
- * ----------------------------------------------------------------------------------------------- */
+/* --- encoding --- */
 
 /* A message with its prefix. The data is owned by whoever holds the value; free() ends it. */
 struct wire_bytes {
@@ -33,8 +32,7 @@ static inline ProtobufCBinaryData wire_text(const char *s)
 void wire_range(struct arena *a, const char *key, bool prefix, const char *after,
                 ProtobufCBinaryData *ret_key, ProtobufCBinaryData *ret_end) _nonnull_(1, 2, 5, 6);
 
-/* --- decoding
- * ----------------------------------------------------------------------------------------------- */
+/* --- decoding --- */
 
 /* Puts messages together from the pieces in which they arrive. A zeroed reader is ready for use. */
 struct wire_reader {
@@ -68,8 +66,7 @@ struct store_kv wire_kv(const Rpc__KeyValue *kv) _nonnull_(1);
 /* False for a key that holds a NUL: no key of tug's does, and a C string cannot carry it. */
 bool wire_key_is_text(const ProtobufCBinaryData *key) _nonnull_(1);
 
-/* --- statuses
- * ----------------------------------------------------------------------------------------------- */
+/* --- statuses --- */
 
 enum { WIRE_BROKEN = -1 /* the stream ended without a status */, WIRE_STATUS_UNAUTHENTICATED = 16 };
 

@@ -29,8 +29,7 @@ static int refuse(const char *s, const char *why, struct error *err)
 	return error_set(err, -EINVAL, "", "\"%s%s\" %s", shown, s[n] ? "..." : "", why);
 }
 
-/* --- names
- * ---------------------------------------------------------------------------------------------------- */
+/* --- names --- */
 
 int check_label_key(const char *key, struct error *err)
 {
@@ -80,8 +79,7 @@ int check_port_key(const char *key, struct error *err)
 	return refuse(key, "is not a port; give a number from 1 to 65535", err);
 }
 
-/* --- containers
- * ----------------------------------------------------------------------------------------------- */
+/* --- containers --- */
 
 static bool has_control(const char *s)
 {
@@ -141,8 +139,7 @@ int check_user(const void *p, struct error *err)
 	return refuse(s, "is not a user; give \"UID\", \"UID:GID\" or names", err);
 }
 
-/* --- image references
- * ------------------------------------------------------------------------------------------ */
+/* --- image references --- */
 
 /* The grammar is that of the OCI distribution specification and of github.com/distribution/reference. */
 

@@ -73,8 +73,7 @@ const struct kind *const kinds[] = {
         &kind_pod_status,   &kind_session,   NULL,
 };
 
-/* --- names
- * ---------------------------------------------------------------------------------------------------- */
+/* --- names --- */
 
 const struct kind *kind_find(const char *name)
 {
@@ -114,8 +113,7 @@ const char *kind_nearest(const char *name)
 	return best;
 }
 
-/* --- keys
- * ----------------------------------------------------------------------------------------------------- */
+/* --- keys --- */
 
 /* Labels, but for the longer names of pods and events, and the two parts of a revision's. */
 static bool name_is_valid(const struct kind *k, char *name)
@@ -177,8 +175,7 @@ const char *key_format(const struct kind *k, const char *scope, const char *name
 	return buf;
 }
 
-/* --- objects
- * -------------------------------------------------------------------------------------------------- */
+/* --- objects --- */
 
 int kind_parse(const struct kind *k, const struct value *v, enum schema_source source, void **ret,
                struct error *err)

@@ -15,8 +15,7 @@ static const char *const failure_words[] = {"rollback", "pause", "continue", NUL
 
 #define DEFAULT_SCALE_CPU 70 /* percent, where a range is given without a target */
 
-/* --- scale
- * ------------------------------------------------------------------------------------------------------ */
+/* --- scale --- */
 
 /* clang-format off */
 #define LIVE .on_change = CHANGE_LIVE
@@ -98,8 +97,7 @@ static bool is_range(const void *p)
 	return s->min != s->max;
 }
 
-/* --- the rest of the table
- * --------------------------------------------------------------------------------------- */
+/* --- the rest of the table --- */
 
 static bool is_not_service(const void *p)
 {
@@ -192,8 +190,7 @@ static const struct field microservice_fields[] = {
 };
 /* clang-format on */
 
-/* --- rules over several fields
- * ------------------------------------------------------------------------------------ */
+/* --- rules over several fields --- */
 
 static int check_dependencies(const struct microservice *m, struct error *err)
 {
@@ -325,8 +322,7 @@ const char *microservice_revision(const struct microservice *m, char *buf)
 	return buf;
 }
 
-/* --- status
- * ------------------------------------------------------------------------------------------------------- */
+/* --- status --- */
 
 /* clang-format off */
 static const struct field condition_fields[] = {

@@ -1,5 +1,4 @@
-/* What the parts of store/memory share: the server side of one database, and the clients that have opened it.
- */
+/* What the parts of store/memory share: the server side of one database, and the clients that have opened it. */
 #pragma once
 
 #include "core/arena.h"

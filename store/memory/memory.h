@@ -32,8 +32,7 @@ const char *memory_store_last_write(const struct store *s, int64_t rev, const ch
 uint64_t memory_store_cluster(const struct store *s) _nonnull_(1);
 /* Forgets what only older revisions than rev show; 0: than the present one. */
 void memory_store_compact(struct store *s, int64_t rev) _nonnull_(1);
-/* An empty store of another cluster takes this one's place: all connections begin anew, all leases are gone.
- */
+/* An empty store of another cluster takes this one's place: all connections begin anew, all leases are gone. */
 void memory_store_replace(struct store *s) _nonnull_(1);
 /*
  * Back to how it was at rev (a backup was restored), with the same cluster id: all connections begin anew.

@@ -1,5 +1,4 @@
-/* Ranges and transactions: they wait in the handle until its turn, or until their deadline while it is cut.
- */
+/* Ranges and transactions: they wait in the handle until its turn, or until their deadline while it is cut. */
 #include "memory/handle.h"
 
 #include <stdlib.h>

@@ -237,8 +237,7 @@ const char *etcd_server_url(const struct etcd_server *s)
 	return s->url;
 }
 
-/* --- other programs
- * --------------------------------------------------------------------------------------------- */
+/* --- other programs --- */
 
 /* What the program printed on stdout and stderr; to be freed. */
 static char *run(const char *const *argv, int *ret_status)

@@ -17,8 +17,7 @@ struct etcd_server_options {
 	const char *ca, *cert, *key;
 };
 
-/* Starts one and waits until it is ready. options NULL: plain. Elections and smallest leases are quick (1 s).
- */
+/* Starts one and waits until it is ready. options NULL: plain. Elections and smallest leases are quick (1 s). */
 struct etcd_server *etcd_server_start(const struct etcd_server_options *options);
 /* Kills it and removes its data. NULL is fine; returns NULL. */
 struct etcd_server *etcd_server_free(struct etcd_server *s);

@@ -80,8 +80,7 @@ static void add_ports(struct value *config, struct value *host, const struct con
 		char text[8] = "";
 		if (ports[i].host)
 			(void)snprintf(text, sizeof(text), "%u", ports[i].host);
-		/* a random port may differ between IPv4 and IPv6 in Docker, so it is asked for on one of them
-		 */
+		/* a random port may differ between IPv4 and IPv6 in Docker, so it is asked for on one of them */
 		set_string(binding, "HostIp", ports[i].host ? "" : "0.0.0.0");
 		set_string(binding, "HostPort", text);
 		value_append(list, binding);

@@ -136,8 +136,7 @@ static void check_events(const struct drive_watch *watch, const char *fmt, ...)
 	free(want);
 }
 
-/* --- reading and writing
- * ---------------------------------------------------------------------------------------- */
+/* --- reading and writing --- */
 
 CASE(put_then_get)
 {
@@ -321,8 +320,7 @@ CASE(past_revisions_can_be_read_until_compacted)
 	str_done(&d.text);
 }
 
-/* --- transactions
- * ----------------------------------------------------------------------------------------------- */
+/* --- transactions --- */
 
 CASE(compares_guard_writes)
 {
@@ -505,8 +503,7 @@ CASE(cancelled_is_silent)
 	CHECK(fates[0][0].cancelled && fates[0][1].cancelled && fates[0][2].cancelled);
 }
 
-/* --- watching
- * --------------------------------------------------------------------------------------------------- */
+/* --- watching --- */
 
 CASE(watch_shows_what_changes)
 {
@@ -692,8 +689,7 @@ CASE(a_watch_may_end_itself)
 	drive_watch_end(&other, w->store);
 }
 
-/* --- leases
- * ----------------------------------------------------------------------------------------------------- */
+/* --- leases --- */
 
 static bool exists(struct world *w, struct store *s, const char *name)
 {
@@ -789,8 +785,7 @@ CASE(a_lease_ended_by_others_is_lost_and_asked_for_again)
 	l.lease = store_lease_free(w->store, l.lease, true);
 }
 
-/* --- two clients
- * ------------------------------------------------------------------------------------------------ */
+/* --- two clients --- */
 
 CASE(of_two_who_create_one_key_one_wins)
 {

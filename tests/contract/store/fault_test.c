@@ -39,8 +39,7 @@ static void world_end(struct world *w)
 	etcd_server_free(w->server);
 }
 
-/* --- killed under writes
- * ---------------------------------------------------------------------------------------- */
+/* --- killed under writes --- */
 
 /* Writes one key after the other without end; what may or may not have been written does not matter to it. */
 struct writer {
@@ -114,8 +113,7 @@ TEST(killed_and_restarted_under_writes_loses_and_doubles_nothing)
 	world_end(&w);
 }
 
-/* --- outcomes that are not known
- * -------------------------------------------------------------------------------- */
+/* --- outcomes that are not known --- */
 
 static void begin_put(struct store *s, struct drive_done *d, const char *key, bool retry_safe,
                       int64_t timeout_ms)
@@ -234,8 +232,7 @@ TEST(a_server_killed_in_mid_write_leaves_it_unknown)
 	world_end(&w);
 }
 
-/* --- other histories
- * -------------------------------------------------------------------------------------------- */
+/* --- other histories --- */
 
 TEST(a_large_gap_lists_again)
 {
@@ -367,8 +364,7 @@ TEST(a_restored_backup_lists_again)
 	world_end(&w);
 }
 
-/* --- endpoints
- * -------------------------------------------------------------------------------------------------- */
+/* --- endpoints --- */
 
 TEST(a_dead_endpoint_among_two_costs_nothing)
 {

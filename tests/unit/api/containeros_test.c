@@ -16,8 +16,7 @@ static struct value *parse(const char *text)
 	return v;
 }
 
-/* The answer's body to query and body, both JSON; *ret_stored: what goes into the store, NULL when refused.
- */
+/* The answer's body to query and body, both JSON; *ret_stored: what goes into the store, NULL when refused. */
 static char *answer(const char *query, const char *body, char **ret_stored)
 {
 	_cleanup_value_ struct value *q = parse(query), *b = parse(body);

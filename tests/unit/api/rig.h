@@ -304,8 +304,7 @@ static inline void put_pod(struct rig *r, const char *node, const char *name, co
 	(void)drive_put(r->side, key, value);
 }
 
-/* Until the API's copy has what was written through the side door: asks for the list until it has the text.
- */
+/* Until the API's copy has what was written through the side door: asks for the list until it has the text. */
 static inline void await(struct rig *r, const char *target, const char *has)
 {
 	int64_t deadline = loop_now(r->loop) + 20000;

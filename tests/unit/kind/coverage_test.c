@@ -11,8 +11,7 @@
 #include "kind/kind.h"
 #include "lib/test.h"
 
-/* --- an object that gives everything
- * ----------------------------------------------------------------------------- */
+/* --- an object that gives everything --- */
 
 static struct value *fill(const struct schema *s);
 
@@ -217,8 +216,7 @@ TEST(every_kind_comes_back_as_yaml)
 	}
 }
 
-/* --- members and rows
- * ----------------------------------------------------------------------------------------------- */
+/* --- members and rows --- */
 
 struct names {
 	char *items[96];

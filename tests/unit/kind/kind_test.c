@@ -297,8 +297,7 @@ TEST(programs_fill_objects_without_ado)
 	schema_done(&pod_status_schema, &s);
 }
 
-/* --- the page about kinds
- * ---------------------------------------------------------------------------------------- */
+/* --- the page about kinds --- */
 
 static char *readme(void)
 {

@@ -434,8 +434,7 @@ TEST(what_a_change_means)
 	}
 }
 
-/* These never change: pods carry them in their names, and a new one would replace every pod of every cluster.
- */
+/* These never change: pods carry them in their names, and a new one would replace every pod of every cluster. */
 TEST(revisions_are_stable_for_ever)
 {
 	static const struct {
