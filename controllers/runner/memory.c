@@ -198,6 +198,7 @@ static void succeeded(struct plan_memory *m, const struct pod *pod, enum plan_ac
 		break;
 	case ACTION_CREATE:
 		m->backoff = (struct backoff){0};
+		m->remake = false;
 		for (size_t i = 0; pod && i < pod->containers.count; i++) {
 			struct container_memory *c = &m->containers[i];
 			if (c->seen || c->ended)
@@ -264,6 +265,8 @@ void memory_result(struct plan_memory *m, const struct pod *pod, const char *nam
 	            (kind == ACTION_FIND && result == ENGINE_E_NO_IMAGE);
 	if (done) {
 		succeeded(m, pod, kind, container, now_ms);
+	} else if (kind == ACTION_REPAIR && result == ENGINE_E_GONE) {
+		m->remake = true;
 	} else if (result == ENGINE_E_UNAVAILABLE || result == ENGINE_E_UNKNOWN) {
 		/* the pod is not at fault, and what is true will be reported */
 		m->pause_until_ms = now_ms + PAUSE_MS;

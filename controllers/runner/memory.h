@@ -115,6 +115,7 @@ struct plan_memory {
 	bool ready;             /* as last said */
 	struct backoff backoff; /* of what concerns the pod as a whole: pull, create, repair, remove */
 	int64_t pause_until_ms; /* an outcome was not known: nothing is asked of the engine before it */
+	bool remake;            /* its shared namespace was removed: no repair helps, it has to be made again */
 	char text[1024];        /* the last failure, a sentence for people; "" when none */
 	struct container_memory containers[LIMIT_CONTAINERS]; /* as in pod.containers */
 };

@@ -105,8 +105,15 @@ static void keep_running(struct turn *t)
 		get_images(t);
 	if (in->pod_busy || paused(t))
 		return;
+	t->m->remake &= broken;
 	if (broken) {
-		if (due(t, &t->m->backoff) && !t->busy)
+		if (!due(t, &t->m->backoff) || t->busy)
+			return;
+		if (t->m->remake && in->waits_for)
+			return;
+		if (t->m->remake)
+			act(t, ACTION_CREATE, -1, "the network that its containers share was removed");
+		else
 			act(t, ACTION_REPAIR, -1, "the network that its containers share is gone")->grace_ms =
 			        in->want->stopGrace;
 		return;

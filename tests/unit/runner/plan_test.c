@@ -700,6 +700,30 @@ TEST(a_broken_network_is_repaired_once)
 	rig_done(&r);
 }
 
+TEST(a_network_that_was_removed_has_the_pod_made_again)
+{
+	struct rig r;
+	rig_init(&r, "aa");
+	rig_have(&r, "rr");
+	r.have.broken = true;
+	PLANS(&r, "repair");
+	rig_result(&r, ACTION_REPAIR, -1, ENGINE_E_GONE, "it was removed");
+	PLANS(&r, "create");
+	rig_result(&r, ACTION_CREATE, -1, ENGINE_E_FAILED, "no");
+	PLANS(&r, "");
+	rig_later(&r, 2000);
+	PLANS(&r, "create");
+	rig_result(&r, ACTION_CREATE, -1, ENGINE_OK, NULL);
+	rig_have(&r, "cc");
+	r.have.broken = false;
+	PLANS(&r, "start a, start b");
+	/* the next time may be another case */
+	rig_have(&r, "rr");
+	r.have.broken = true;
+	PLANS(&r, "repair");
+	rig_done(&r);
+}
+
 /* --- one pod takes the place of another
  * --------------------------------------------------------------------------- */
 
