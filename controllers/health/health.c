@@ -89,7 +89,8 @@ static enum queue_result handle(void *ctx, const char *key)
 	if (h->op || !h->lease_id || !mirror_synced(h->mirror) || !h->n_samples)
 		return QUEUE_DONE; /* the end of each of these adds the key again */
 	const struct mirror_entry *e = mirror_get(h->mirror, key);
-	bool ours = e && e->lease == h->lease_id;
+	/* an orphan is not in the store: its history was undone */
+	bool ours = e && !e->orphan && e->lease == h->lease_id;
 	struct health_input in = {
 	        .sample = &h->samples[0],
 	        .previous = h->n_samples > 1 ? &h->samples[1] : NULL,
@@ -138,7 +139,14 @@ static void on_change(void *ctx, const char *key, const struct mirror_entry *was
 		queue_add(h->queue, key);
 }
 
-static const struct mirror_callbacks mirror_callbacks = {.on_change = on_change, .on_synced = on_synced};
+static void on_identity(void *ctx, struct store_identity was _unused_, struct store_identity now _unused_)
+{
+	struct health_reporter *h = ctx;
+	queue_add(h->queue, h->key);
+}
+
+static const struct mirror_callbacks mirror_callbacks = {
+        .on_change = on_change, .on_synced = on_synced, .on_identity = on_identity};
 static const struct store_lease_callbacks lease_callbacks = {.on_granted = on_granted, .on_lost = on_lost};
 
 struct health_reporter *health_new(const struct health_config *config)

@@ -394,6 +394,11 @@ void memory_db_restore(struct memory_db *db, int64_t rev, int64_t now_ms)
 	sweep(db);
 	db->rev = rev;
 	db->epoch++;
+	/* what was granted later is not in the backup */
+	list_for_each (node, &db->leases) {
+		struct memory_lease *l = list_entry(node, struct memory_lease, link);
+		l->alive &= l->granted_rev <= rev;
+	}
 	sorted_for_each (r, place, &db->records, "") {
 		const struct memory_version *v = record_at(r, INT64_MAX);
 		list_for_each (node, &db->leases) {
@@ -413,6 +418,7 @@ int64_t memory_db_grant(struct memory_db *db, int64_t ttl_ms, int64_t expires_ms
 	struct memory_lease *l = NEW(struct memory_lease);
 	l->id = (INT64_C(1) << 40) + ++db->last_lease; /* nothing else has such numbers */
 	l->ttl_ms = ttl_ms;
+	l->granted_rev = db->rev;
 	l->expires_ms = expires_ms;
 	l->alive = true;
 	list_append(&db->leases, &l->link);

@@ -19,6 +19,7 @@ struct memory_version {
 struct memory_lease {
 	struct list link;
 	int64_t id, ttl_ms;
+	int64_t granted_rev; /* of the database then */
 	int64_t expires_ms; /* INT64_MAX: somebody keeps it alive */
 	bool alive;         /* ended ones are remembered for memory_db_restore() */
 };

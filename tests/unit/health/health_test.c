@@ -56,6 +56,23 @@ static void remove_record(struct store *s)
 	CHECK_INT(memory_store_apply(s, &(struct store_txn){.thens = &then, .n_thens = 1}), STORE_OK);
 }
 
+TEST(a_record_that_was_undone_is_written_again)
+{
+	struct loop *l = loop_new();
+	struct store *s = memory_store_new(l);
+	machine = (struct measure){.ticks = {1000, 10000}, .cpu_milli = 4000, .memory_bytes = 4 * GIB};
+	struct health_reporter *h = health_new(&(struct health_config){
+	        .loop = l, .store = s, .root = "/tug", .node = "n1", .data_dir = "/"});
+	CHECK_INT(writes_in(l, s, HEALTH_SAMPLE_MS / 2), 1);
+	/* to before the record; the lease was there by then */
+	memory_store_restore(s, 1);
+	CHECK_INT(writes_in(l, s, 1000), 1);
+	CHECK_INT(writes_in(l, s, HEALTH_SAMPLE_MS), 0);
+	(void)health_free(h);
+	store_free(s);
+	loop_free(l);
+}
+
 TEST(a_sample_counts_once_however_often_it_is_looked_at)
 {
 	struct loop *l = loop_new();
