@@ -119,7 +119,7 @@ static void on_body(void *ctx, struct httpd_exchange *x, _unused_ const char *da
 	if (len)
 		return;
 	forget(w, x);
-	httpd_reply(x, 202, NULL, "{}", 2);
+	httpd_reply(x, 202, NULL, "", 0);
 }
 
 static void on_gone(void *ctx, struct httpd_exchange *x)
@@ -161,7 +161,7 @@ static void answer_late(struct world *w)
 		if (httpd_data(x))
 			httpd_stream_end(x);
 		else
-			httpd_reply(x, 203, NULL, "{}", 2);
+			httpd_reply(x, 203, NULL, "", 0); /* no body: it may be to a HEAD */
 		settle(w);
 	}
 }
