@@ -97,6 +97,18 @@ static void start_container(struct turn *t, size_t i)
 	act(t, ACTION_START, (int)i, why);
 }
 
+/* The namespace that the containers share is gone. */
+static void mend(struct turn *t)
+{
+	if (!due(t, &t->m->backoff) || t->busy)
+		return;
+	if (!t->m->remake)
+		act(t, ACTION_REPAIR, -1, "the network that its containers share is gone")->grace_ms =
+		        t->in->want->stopGrace;
+	else if (t->missing > 0 ? may_create(t) : !t->in->waits_for)
+		act(t, ACTION_CREATE, -1, "the network that its containers share was removed");
+}
+
 static void keep_running(struct turn *t)
 {
 	const struct plan_in *in = t->in;
@@ -107,15 +119,7 @@ static void keep_running(struct turn *t)
 		return;
 	t->m->remake &= broken;
 	if (broken) {
-		if (!due(t, &t->m->backoff) || t->busy)
-			return;
-		if (t->m->remake && in->waits_for)
-			return;
-		if (t->m->remake)
-			act(t, ACTION_CREATE, -1, "the network that its containers share was removed");
-		else
-			act(t, ACTION_REPAIR, -1, "the network that its containers share is gone")->grace_ms =
-			        in->want->stopGrace;
+		mend(t);
 		return;
 	}
 	if (may_create(t)) {
