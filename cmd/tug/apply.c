@@ -44,7 +44,8 @@ static int subject_of(struct cli *c, const char *source, const struct document *
 		return EXIT_OK;
 	}
 	document_locate(d, &err);
-	return cli_fail(EXIT_FAILED, "%s: %s", source, error_format(&err, said, sizeof(said)));
+	(void)cli_fail(EXIT_FAILED, "%s: %s", source, error_format(&err, said, sizeof(said)));
+	return EXIT_FAILED;
 }
 
 /* The API names the path; the line is known here. */

@@ -174,10 +174,12 @@ const char *pod_state(const struct value *pod, char *buf, size_t size)
 {
 	const struct value *status = value_get(pod, "status");
 	const char *phase = value_get_string(status, "phase"), *reason = value_get_string(status, "reason");
-	if (!phase) {
+	if (!status) {
 		(void)snprintf(buf, size, "placed");
 		return buf;
 	}
+	if (!phase)
+		phase = "Pending"; /* the default, which is not stored */
 	char words[64], age[24];
 	bool failed = streq(phase, "Failed") || streq(phase, "Unknown");
 	bool say_reason = reason && *reason && !streq(phase, "Running");

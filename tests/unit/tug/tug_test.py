@@ -265,6 +265,11 @@ class Reading(Tug):
         out = self.tug("ps").stdout.splitlines()
         self.assertEqual(re.split(r" {2,}", out[0]), ["NODE", "RESOURCE", "PORTS", "DEPS", "ENGINE STATE", "STATE"])
         self.assertRegex(out[1], r"^n1 +web-0-0123456789 +32768->80 +db +running \(docker\) +running \(\d+d\)$")
+        pulling = dict(POD, status={"reason": "PullingContainers", "since": 1000})
+        self.on("GET", "/v1/pods?project=default", items(pulling, {k: v for k, v in POD.items() if k != "status"}))
+        out = self.tug("ps").stdout.splitlines()
+        self.assertRegex(out[1], r"pulling containers \(\d+d\)$", "the phase Pending is the default and not stored")
+        self.assertRegex(out[2], r"- +placed$")
         self.assertIn("no microservice nope", self.tug("ps", "nope", status=3).stderr)
 
     def test_describe_is_for_people(self):
