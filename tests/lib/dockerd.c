@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -157,6 +158,7 @@ struct dockerd *dockerd_start(const char *const *args)
 	CHECK(mkdtemp(d->folder) != NULL);
 	(void)snprintf(d->address, sizeof(d->address), "unix://%s/docker.sock", d->folder);
 	d->args = args;
+	CHECK(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0); /* see dockerd_kill() */
 	guard_begin(d);
 	enter_namespaces();
 	listen_for_ready(d);
@@ -164,11 +166,29 @@ struct dockerd *dockerd_start(const char *const *args)
 	return d;
 }
 
+pid_t dockerd_containerd(const struct dockerd *d)
+{
+	char path[96];
+	int pid = 0;
+	(void)snprintf(path, sizeof(path), "%s/exec/containerd/containerd.pid", d->folder);
+	FILE *f = fopen(path, "r");
+	if (!f)
+		return 0;
+	int n = fscanf(f, "%d", &pid);
+	(void)fclose(f);
+	return n == 1 ? pid : 0;
+}
+
 void dockerd_kill(struct dockerd *d, int signum)
 {
 	int status;
+	pid_t containerd = signum == SIGKILL ? dockerd_containerd(d) : 0;
 	CHECK(kill(d->pid, signum) == 0);
 	CHECK(waitpid(d->pid, &status, 0) == d->pid);
+	/* It is killed with its parent and becomes our child then. As a zombie it would pass for running: the
+	 * next dockerd would wait for it instead of starting another one. */
+	if (containerd > 1)
+		(void)waitpid(containerd, &status, 0);
 	d->pid = 0;
 }
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct dockerd;
 
@@ -21,6 +22,8 @@ const char *dockerd_address(const struct dockerd *d);
 /* Sends SIGTERM or SIGKILL and waits for the end. */
 void dockerd_kill(struct dockerd *d, int signum);
 void dockerd_restart(struct dockerd *d);
+/* The process id of its containerd; 0: there is none. */
+pid_t dockerd_containerd(const struct dockerd *d);
 /* SIGSTOP and SIGCONT. */
 void dockerd_stop(struct dockerd *d);
 void dockerd_continue(struct dockerd *d);

@@ -176,9 +176,13 @@ bool container_of_inspect(struct docker_container *c, const struct value *v, boo
 	bool new_run = started && (c->started_exact ? started != c->started_ns : started > c->started_ns);
 	c->runs += new_run;
 	uint64_t exits = exits_between(c, now, new_run, restarts - c->restart_count);
-	/* a shim that was not found again: the engine says 255 for every program */
-	if (now == CONTAINER_EXITED && c->state == CONTAINER_RUNNING && engine_restarted && code == 255)
-		code = -1;
+	/* a shim that was not found again: the engine says 255 for every program, even for one that had ended */
+	if (now == CONTAINER_EXITED && engine_restarted && code == 255) {
+		if (c->state == CONTAINER_RUNNING)
+			code = -1;
+		else if (c->state == CONTAINER_EXITED && !new_run)
+			code = c->exit_code;
+	}
 	if (now != CONTAINER_EXITED)
 		code = 0;
 	const char *error = value_get_string(state, "Error");
