@@ -37,11 +37,19 @@ static void add_delete(struct flight *f, const char *key)
 	f->bytes += strlen(key) + OP_BYTES;
 }
 
-static void add_put(struct build *b, const char *key, const struct kind *kind, const void *obj)
+/*
+ * Unless `was` is that value already, byte for byte. The plan compares what it decodes, which may differ for ever: text
+ * that is no UTF-8, say, is stored with its bad bytes replaced. False: not added.
+ */
+static bool add_changed(struct build *b, const char *key, const struct kind *kind, const void *obj,
+                        const struct mirror_entry *was)
 {
 	struct flight *f = b->f;
 	str_clear(&b->text);
 	kind_print(kind, obj, &b->text);
+	if (was && was->value_len == b->text.len &&
+	    memcmp(was->value, str_get(&b->text), was->value_len) == 0)
+		return false;
 	f->thens[f->n_thens++] = (struct store_then){
 	        .what = STORE_PUT,
 	        .key = key,
@@ -49,6 +57,12 @@ static void add_put(struct build *b, const char *key, const struct kind *kind, c
 	        .value_len = b->text.len,
 	};
 	f->bytes += strlen(key) + b->text.len + OP_BYTES;
+	return true;
+}
+
+static void add_put(struct build *b, const char *key, const struct kind *kind, const void *obj)
+{
+	(void)add_changed(b, key, kind, obj, NULL);
 }
 
 /* --- values --- */
@@ -117,6 +131,14 @@ static int64_t pod_mod_rev(const struct build *b, const struct plan_pod *p)
 
 /* --- actions --- */
 
+static bool changes_pods(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n_actions; i++)
+		if (plan->actions[i].verb == PLAN_POD_CREATE || plan->actions[i].verb == PLAN_POD_DELETE)
+			return true;
+	return false;
+}
+
 static void add_action(struct build *b, const struct plan_action *a)
 {
 	struct flight *f = b->f;
@@ -144,17 +166,17 @@ static void add_action(struct build *b, const struct plan_action *a)
 		f->deleted++;
 		break;
 	case PLAN_ENDPOINTS_PUT:
-		add_put(b, full_key(b, kind_endpoints.key_prefix, b->in->project, b->in->name),
-		        &kind_endpoints, b->plan->endpoints);
-		f->endpoints = true;
+		key = full_key(b, kind_endpoints.key_prefix, b->in->project, b->in->name);
+		f->endpoints = add_changed(b, key, &kind_endpoints, b->plan->endpoints, b->s->endpoints);
 		break;
 	case PLAN_ENDPOINTS_DELETE:
 		add_delete(f, full_key(b, kind_endpoints.key_prefix, b->in->project, b->in->name));
 		break;
 	case PLAN_STATUS_PUT:
-		add_put(b, full_key(b, kind_microservice_status.key_prefix, b->in->project, b->in->name),
-		        &kind_microservice_status, b->plan->status);
-		f->status = true;
+		key = full_key(b, kind_microservice_status.key_prefix, b->in->project, b->in->name);
+		/* with pods in any case: its revision orders the plans of a service */
+		f->status = add_changed(b, key, &kind_microservice_status, b->plan->status,
+		                        changes_pods(b->plan) ? NULL : b->s->status);
 		break;
 	case PLAN_STATUS_DELETE:
 		add_delete(f, full_key(b, kind_microservice_status.key_prefix, b->in->project, b->in->name));
@@ -269,7 +291,7 @@ struct flight *flight_new(struct services *all, struct service *s, const struct 
 	str_done(&b.text);
 	if (b.template)
 		(void)kind_free(&kind_pod, b.template);
-	return f;
+	return f->n_thens ? f : flight_free(f);
 }
 
 struct flight *flight_free(struct flight *f)

@@ -331,9 +331,33 @@ static void tell_lost(struct scheduler *t, const char *node)
 		           "its lease ran out: its pods do not count, and are replaced where there is room");
 }
 
+/*
+ * A key below microservices/ that no microservice can have, since a part of it is no name: there is no place for its
+ * status either, so it is told once and otherwise passed over.
+ */
+static bool names_nothing(struct scheduler *t, const char *key)
+{
+	struct key_parts parts;
+	const char *rest = str_after(key, kind_microservice.key_prefix);
+	if (!rest || key_parse(&kind_microservice, key, &parts) == 0)
+		return false;
+	if (mirror_get(t->mirror, key) && t->leading) {
+		_cleanup_free_ char *object = mem_printf("microservice/%s", rest);
+		log_event(LOG_WARN, "key.refused", key, "why=\"a part of it is no name\"");
+		events_add(
+		        t->events, true, object, "Invalid",
+		        "This is not the key of a microservice: %sPROJECT/NAME is, each a name of lower-case "
+		        "letters, digits and inner hyphens",
+		        kind_microservice.key_prefix);
+	}
+	return true;
+}
+
 /* The mirror's entry of the key, whatever it is now. */
 static void feed(struct scheduler *t, const char *key, int64_t now_ms)
 {
+	if (names_nothing(t, key))
+		return;
 	struct mirror_entry *e = (struct mirror_entry *)(uintptr_t)mirror_get(t->mirror, key);
 	const char *node = str_after(key, "health/"), *pod = str_after(key, "pods/");
 	if (services_feed(&t->services, key, e, now_ms) && node)

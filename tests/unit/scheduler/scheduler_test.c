@@ -394,6 +394,61 @@ TEST(never_valid)
 	rig_done(&r);
 }
 
+/* Anybody may write a key that no object can have. It is told once that it is none, and costs nothing from then on. */
+TEST(keys_that_name_nothing)
+{
+	static const char *const keys[] = {"microservices/default/Web_1", "microservices/No/x",
+	                                   "microservices/web", "microservices/default/",
+	                                   "microservices/default/a/b"};
+	struct rig r;
+	rig_init(&r);
+	put_node(&r, "n1", "active");
+	for (size_t i = 0; i < ELEMENTS(keys); i++)
+		put(&r, keys[i], "{\"containers\":{\"app\":{\"image\":\"x:1\"}}}");
+	char longest[300];
+	memset(longest, 'a', sizeof(longest));
+	(void)snprintf(longest, sizeof(longest) - 1, "%s", "microservices/default/");
+	longest[strlen("microservices/default/")] = 'a';
+	longest[sizeof(longest) - 1] = '\0';
+	put(&r, longest, "{}");
+	put_service(&r, WEB, 1, "x:1", "");
+	UNTIL(r.loop, rolled_out(&r, 1));
+	check_quiet(&r);
+	for (size_t i = 0; i < ELEMENTS(keys); i++)
+		del(&r, keys[i]);
+	del(&r, longest);
+	check_quiet(&r);
+	CHECK_INT(look(&r, NULL).pods, 1);
+	rig_done(&r);
+}
+
+/* What a runner says may be anything; a message that is cut within a character is not written again and again. */
+TEST(long_words_of_a_runner)
+{
+	struct rig r;
+	rig_init(&r);
+	put_node(&r, "n1", "active");
+	put_service(&r, WEB, 1, "x:1", "");
+	UNTIL(r.loop, rolled_out(&r, 1));
+	r.running = false;
+	char words[1501] = "", key[KEY_SIZE], value[2200];
+	for (size_t i = 0; i + 2 < sizeof(words); i += 2)
+		memcpy(words + i, "\xc3\xa9", 3);
+	(void)snprintf(key, sizeof(key), "status/pods/n1/web-0-%s", status_of(&r, WEB)->revision);
+	for (int shift = 0; shift < 2; shift++) {
+		(void)snprintf(value, sizeof(value),
+		               "{\"project\":\"default\",\"name\":\"web-0-%s\",\"node\":\"n1\",\"phase\":"
+		               "\"Failed\",\"message\":\"%s%s\"}",
+		               status_of(&r, WEB)->revision, shift ? "x" : "", words);
+		put(&r, key, value);
+		UNTIL(r.loop,
+		      condition(&r, WEB, "Progressing") && !condition(&r, WEB, "Progressing")->status);
+		check_quiet(&r);
+	}
+	CHECK_HAS(condition(&r, WEB, "Progressing")->message, "\xc3\xa9\xc3\xa9");
+	rig_done(&r);
+}
+
 TEST(a_rollout)
 {
 	struct rig r;
