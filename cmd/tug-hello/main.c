@@ -1,9 +1,10 @@
 /*
  * tug-hello is a small web server for a first try of tug and for its tests: static, one thread, bounded.
  *
- *   tug-hello [serve]         GET / answers with the host's name and $HELLO, GET /healthz with "ok"; port
- * $PORT (80) tug-hello exit CODE       ends at once tug-hello lines N SIZE    writes N lines of SIZE bytes
- * and ends; the last one has no newline tug-hello crash MS CODE   ends with CODE after MS milliseconds
+ *   tug-hello [serve]         GET / answers with the host's name and $HELLO, GET /healthz with "ok"; port $PORT (80)
+ *   tug-hello exit CODE       ends at once
+ *   tug-hello lines N SIZE    writes N lines of SIZE bytes and ends; the last one has no newline
+ *   tug-hello crash MS CODE   ends with CODE after MS milliseconds
  *   tug-hello get PORT        asks 127.0.0.1:PORT for / and prints the reply; ends with 0 when there was one
  *
  * serve also obeys $EXIT_AFTER_MS and $EXIT_CODE, and $TERM_MS: how long it takes to end after SIGTERM.
