@@ -17,6 +17,7 @@ enum {
 	/* lost events are found by the slow list of a mirror, after up to twenty minutes; and what follows from them */
 	CONVERGE_LOST_MS = 45 * MINUTE_MS,
 	QUIET_MS = 60 * MINUTE_MS,
+	SETTLE_MS = 2 * MINUTE_MS, /* programs that were started before somebody mended them end once more */
 };
 
 static bool converged(struct world *w, void *ctx _unused_)
@@ -68,6 +69,7 @@ static void round_of(struct world *w, struct life_result *ret)
 		world_run(w, 5 * MINUTE_MS); /* until everybody has seen it */
 		invariants_tidy(w->invariants);
 	}
+	world_run(w, SETTLE_MS);
 	if (!world_until(w, lost ? CONVERGE_LOST_MS : CONVERGE_MS, converged, NULL) && !w->failure) {
 		_cleanup_str_ struct str why = STR_INIT;
 		(void)invariants_converged(w->invariants, &why);
@@ -76,7 +78,7 @@ static void round_of(struct world *w, struct life_result *ret)
 	}
 	ret->slowest_ms = MAX(ret->slowest_ms, world_now(w) - since);
 	if (!w->failure)
-		world_run(w, MINUTE_MS); /* the last events and figures */
+		world_run(w, MINUTE_MS); /* a series of failures is forgotten after that time: a last status */
 	if (!w->failure)
 		check_quiet(w);
 	memory_store_compact(w->store, 0);
