@@ -22,9 +22,13 @@ class MainPath(Case):
         for word in ("NODE", "RESOURCE", "PORTS", "DEPS", "ENGINE STATE", "STATE", "running (docker)", "->80"):
             self.assertIn(word, ps)
         self.assertRegex(ps, r"running \(\d+[smh]\)")
+        for p in pods:
+            self.assertIn("%d->80" % self.host_port(p), ps, "the random host ports are shown")
 
         self.t.tug("delete", "microservice", "hello", "--wait")
-        wait_for("no container is left", lambda: not self.t.containers())
+        self.t.gone("hello")
+        wait_for("nothing of it is left in the store",
+                 lambda: not [k for k in self.t.keys("") if "/hello" in k and "/events/" not in k])
         self.assertEqual(self.t.tug("get", "microservice", "hello", check=False).returncode, 3)
 
     def test_containeros_door(self):
@@ -40,6 +44,11 @@ class MainPath(Case):
         status, reply = self.t.http("POST", "/v1/microservice?password=no", json.dumps(body),
                                     {"Content-Type": "application/json"}, password=None)
         self.assertEqual((status, reply), (403, {"errorMessage": "Wrong password", "statusCode": 403, "app": "cluster-api"}))
+        body["scale"] = 21
+        status, reply = self.t.http("POST", "/v1/microservice?password=dev", json.dumps(body),
+                                    {"Content-Type": "application/json"}, password=None)
+        self.assertEqual(status, 400, reply)
+        self.assertEqual(self.t.service("seed-server")["scale"], 2, "beyond 20 nothing changes")
         body["scale"] = 0
         status, _ = self.t.http("POST", "/v1/microservice?password=dev", json.dumps(body),
                                 {"Content-Type": "application/json"}, password=None)

@@ -75,13 +75,13 @@ class Engine:
             self.process.wait()
             self.process = None
 
-    def call(self, method, target, body=None, headers=None):
+    def call(self, method, target, body=None, headers=None, raw=False):
         c = UnixConnection(self.socket)
         try:
             c.request(method, target, body, headers or {})
             r = c.getresponse()
             data = r.read()
-            return r.status, json.loads(data) if data[:1] in (b"{", b"[") and b"\n{" not in data else data
+            return r.status, data if raw or data[:1] not in (b"{", b"[") or b"\n{" in data else json.loads(data)
         finally:
             c.close()
 
