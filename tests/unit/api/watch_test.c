@@ -1,6 +1,8 @@
 /* Event streams: order, resuming, history that is gone, slow readers, many readers. */
 #include "rig.h"
 
+#include <sys/resource.h>
+
 #include "controllers/api/feed.h"
 
 static void watch(struct conversation *t, struct rig *r, const char *target, const char *fields)
@@ -420,15 +422,21 @@ TEST(late_news)
 
 TEST(crowd)
 {
-	enum { CROWD = 400 };
+	enum { CROWD = 5000 };
 	struct rig r;
+	struct rlimit files;
+	CHECK_INT(getrlimit(RLIMIT_NOFILE, &files), 0);
+	files.rlim_cur = MAX(files.rlim_cur, 2 * CROWD + 200U);
+	files.rlim_max = MAX(files.rlim_max, files.rlim_cur);
+	if (setrlimit(RLIMIT_NOFILE, &files) != 0)
+		test_fail(__FILE__, __LINE__, "%d open files are needed (ulimit -n)", 2 * CROWD + 200);
 	rig_init(&r);
 	static struct conversation crowd[CROWD];
 	for (size_t i = 0; i < CROWD; i++)
 		watch(&crowd[i], &r, "/v1/microservices?watch=1", "");
 	for (size_t i = 0; i < CROWD; i++)
 		TALK_UNTIL(&crowd[i], "synced");
-	ASK(&r, "GET", "/metrics", NULL, 200, "\ntug_api_watchers 400\n");
+	ASK(&r, "GET", "/metrics", NULL, 200, "\ntug_api_watchers 5000\n");
 	(void)drive_put(r.side, "/tug/microservices/default/web", WEB_MIN);
 	for (size_t i = 0; i < CROWD; i++)
 		TALK_UNTIL(&crowd[i], "event: put");
