@@ -386,6 +386,17 @@ static void action_look(struct docker_action *a, const struct docker_container *
 
 /* --- start --- */
 
+static void on_stale_gone(void *ctx, const struct http_response *r)
+{
+	struct docker_action *a = ctx;
+	a->call = NULL;
+	struct docker_container *c = action_container(a);
+	bool gone = r->result == HTTP_OK && (r->status == 204 || r->status == 404);
+	if (gone && c)
+		state_removed(a->d, c);
+	action_end(a, gone ? ENGINE_E_GONE : ENGINE_E_FAILED);
+}
+
 static void on_started(void *ctx, const struct http_response *r)
 {
 	struct docker_action *a = ctx;
@@ -407,6 +418,12 @@ static void on_started(void *ctx, const struct http_response *r)
 	}
 	enum dialect_hint hint;
 	enum engine_result result = action_refused(a, CALL_START, r, &hint);
+	if (hint == HINT_STALE) {
+		a->call = docker_call(a->d, a->d->works, "DELETE",
+		                      mem_printf("/containers/%s?v=1&force=1", a->id), NULL, DEADLINE_REMOVE,
+		                      on_stale_gone, a);
+		return;
+	}
 	if (c && hint == HINT_GONE)
 		state_removed(a->d, c);
 	else if (c)

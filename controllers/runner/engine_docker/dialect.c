@@ -80,6 +80,8 @@ static const struct row rows[] = {
 	{DP, CALL_START, 500, "unable to find user",		     ENGINE_E_REFUSED,	  HINT_NONE},
 	{DP, CALL_START, 500, "unable to find group",		     ENGINE_E_REFUSED,	  HINT_NONE},
 	{DP, CALL_START, 409, NULL,				     ENGINE_E_FAILED,	  HINT_NONE},
+	/* "task ID: already exists": containerd has a dead task of that id, which dockerd never removes */
+	{ D, CALL_START, 500, ": already exists",		     ENGINE_E_GONE,	  HINT_STALE},
 	/* stop and kill: not running and not there are both what was wanted */
 	{DP, CALL_STOP, 404, NULL,				     ENGINE_OK,		  HINT_GONE},
 	{ P, CALL_STOP, 500, "paused",				     ENGINE_E_FAILED,	  HINT_PAUSED},

@@ -32,6 +32,7 @@ enum dialect_hint {
 	HINT_PAUSED,	   /* stop: it has to be unpaused first */
 	HINT_IN_PROGRESS,  /* remove: a removal is under way */
 	HINT_RUNNING,	   /* remove: it runs */
+	HINT_STALE,	   /* start: left half started by an engine that was killed; only a new container starts */
 };
 
 struct dialect {
