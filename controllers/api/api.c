@@ -96,6 +96,8 @@ int api_run(struct role *role)
 	loop_signal_start(role->loop, &r.hangup, SIGHUP, on_hangup, &r);
 	api_on_synced(r.api, on_synced, &r);
 	int status = role_run(role);
+	role->on_stop = NULL;
+	role->on_stop_ctx = NULL;
 	loop_signal_stop(&r.hangup);
 	r.api = api_free(r.api);
 	return status;

@@ -213,7 +213,7 @@ static int by_number(const void *a, const void *b)
 /* JavaScript puts members whose names are numbers in numeric order, so that is how they are echoed. */
 static struct value *ports_in_order(const struct value *ports)
 {
-	struct port_entry entries[LIMIT_PORTS];
+	struct port_entry entries[LIMIT_PORTS] = {0};
 	size_t n = 0;
 	value_for_each (it, ports) {
 		struct port_entry *e = &entries[n++];

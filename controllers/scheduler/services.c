@@ -238,7 +238,9 @@ static void feed_revision(struct services *all, const char *key, struct mirror_e
 {
 	char service[KEY_SIZE];
 	const char *slash = strrchr(key, '/');
-	(void)snprintf(service, sizeof(service), "%.*s", slash ? (int)(slash - key) : 0, key);
+	if (!slash)
+		return;
+	(void)snprintf(service, sizeof(service), "%.*s", (int)(slash - key), key);
 	if (!strchr(service, '/'))
 		return;
 	struct service *s = now ? service_ensure(all, service) : services_get(all, service);

@@ -311,8 +311,8 @@ const char *str_format_duration(int64_t ms, char *buf, size_t size)
 	size_t used = 0;
 	buf[0] = '\0';
 	for (size_t i = 0; i < ELEMENTS(duration_units) && ms && used < size; i++) {
-		int64_t n = ms / duration_units[i].ms;
-		ms %= duration_units[i].ms;
+		const int64_t unit_ms = duration_units[i].ms, n = ms / unit_ms;
+		ms -= n * unit_ms;
 		if (n)
 			used += (size_t)snprintf(buf + used, size - used, "%" PRId64 "%s", n,
 			                         duration_units[i].suffix);

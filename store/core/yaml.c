@@ -257,8 +257,9 @@ static int read_document(struct reader *r, struct documents *ret)
 		code = next(r, &end);
 	if (code == 0 && value_type(v) != VALUE_NULL) {
 		ret->items = mem_realloc_array(ret->items, ret->count + 1, sizeof(*ret->items));
-		ret->items[ret->count++] =
-		        (struct document){.value = TAKE_PTR(v), .lines = TAKE_PTR(r->lines)};
+		struct document *d = &ret->items[ret->count++];
+		d->value = TAKE_PTR(v);
+		d->lines = TAKE_PTR(r->lines);
 	}
 	r->lines = lines_free(r->lines);
 	return code;
