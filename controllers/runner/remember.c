@@ -119,7 +119,8 @@ void remember_soon(struct runner *r)
 
 void remember_now(struct runner *r)
 {
-	if (!r->synced)
+	/* how a write ends that is under way is not heard any more */
+	if (!r->synced || !(r->to_remember || snapshot_writer_busy(r->writer)))
 		return;
 	_cleanup_free_ char *dir = directory(r), *path = mem_printf("%s/pods.json", dir);
 	_cleanup_str_ struct str text = STR_INIT;

@@ -101,6 +101,6 @@ unsigned report_attempts(const struct slot *s) _nonnull_(1);
 void remember_load(struct runner *r) _nonnull_(1);
 /* The set of pods changed: the file is written soon. */
 void remember_soon(struct runner *r) _nonnull_(1);
-/* Waits for the disk: at the end only. */
+/* What is not in the file yet. Waits for the disk: at the end only. */
 void remember_now(struct runner *r) _nonnull_(1);
 void remember_done(struct runner *r) _nonnull_(1);

@@ -2,6 +2,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "core/file.h"
 #include "crash/cluster.h"
@@ -70,6 +71,37 @@ static void check_undisturbed(struct cluster *c)
 	cluster_pass(c, 120000);
 	CHECK_INT(cluster_containers(c), 1);
 	CHECK_INT(cluster_starts(c, "web-0-a", "app"), 1);
+}
+
+static ino_t snapshot_inode(const struct cluster_node *n)
+{
+	char path[96];
+	struct stat st;
+	(void)snprintf(path, sizeof(path), "%s/runner/pods.json", n->dir);
+	CHECK_INT(stat(path, &st), 0);
+	return st.st_ino;
+}
+
+TEST(a_stop_writes_the_snapshot_only_when_it_is_not_there_yet)
+{
+	struct cluster c;
+	begin_with_a_pod(&c);
+	/* a write that a slow thread has under way counts as one that is still to be made */
+	bool same = false;
+	for (int tries = 0; !same; tries++) {
+		CHECK(tries < 1000);
+		cluster_pass(&c, 1000);
+		(void)poll(NULL, 0, 1);
+		ino_t before = snapshot_inode(&c.nodes[0]);
+		cluster_restart_runner(&c.nodes[0]);
+		same = snapshot_inode(&c.nodes[0]) == before;
+	}
+	cluster_pass(&c, 1000);
+	put_pod(&c, "web-1-a", "app:1", "");
+	WITHIN(&c, 5000, runs(&c, "web-1-a"));
+	cluster_restart_runner(&c.nodes[0]);
+	CHECK(snapshot_has(&c.nodes[0], "web-1-a"));
+	cluster_done(&c);
 }
 
 TEST(an_empty_store_of_another_cluster_stops_nothing)
