@@ -240,6 +240,8 @@ void pulls_done(struct docker *d);
 /* The containers of a pod as targets, the infra first. ENGINE_OK or ENGINE_E_REFUSED with err. */
 enum engine_result targets_make(struct docker *d, const struct pod *pod, uint64_t cluster, int64_t rev,
 				struct docker_target **ret, size_t *ret_n, struct error *err);
+/* The engine's name for a container, to be freed; container NULL: the infra. */
+char *target_name(const char *project, const char *pod, const char *container);
 void targets_free(struct docker_target *targets, size_t n);
 /* The body with the namespace of the infra in its place. */
 char *target_body(const struct docker_target *t, const char *infra_id);

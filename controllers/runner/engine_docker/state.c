@@ -244,6 +244,24 @@ void state_list_item(struct docker *d, const struct value *item, bool inspect)
 		state_inspect(d, c);
 }
 
+/* Has it the name that its labels stand for? Somebody may have made another one with the same labels. */
+static bool has_own_name(const struct value *item)
+{
+	const struct value *labels = value_get(item, "Labels"), *names = value_get(item, "Names");
+	const char *project = value_get_string(labels, "tug.project"),
+	           *pod = value_get_string(labels, "tug.pod");
+	const char *container = value_get_string(labels, "tug.container");
+	if (!project || !pod || !container)
+		return false;
+	_cleanup_free_ char *own = target_name(project, pod, *container ? container : NULL);
+	value_for_each_item (i, name, names) {
+		const char *s = value_string(name);
+		if (s && streq(*s == '/' ? s + 1 : s, own))
+			return true;
+	}
+	return false;
+}
+
 void state_list(struct docker *d, const struct value *items, uint64_t asked, bool inspect_all)
 {
 	struct map seen = MAP_INIT;
@@ -260,7 +278,11 @@ void state_list(struct docker *d, const struct value *items, uint64_t asked, boo
 	}
 	map_done(&seen, NULL);
 	value_for_each_item (k, item, items)
-		state_list_item(d, item, inspect_all);
+		if (has_own_name(item))
+			state_list_item(d, item, inspect_all);
+	value_for_each_item (m, other, items) /* renamed by hand: it runs all the same */
+		if (!has_own_name(other))
+			state_list_item(d, other, inspect_all);
 }
 
 /* --- events and replies --- */

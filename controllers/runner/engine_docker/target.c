@@ -172,6 +172,11 @@ static void add_labels(struct value *config, const struct docker *d, const struc
 
 /* --- a container --- */
 
+char *target_name(const char *project, const char *pod, const char *container)
+{
+	return mem_printf("tug-%s.%s%s%s", project, pod, container ? "." : "", container ? container : "");
+}
+
 static void target_finish(struct docker_target *t, struct value *config, struct value *host,
                           const struct pod *pod, uint64_t cluster, int64_t rev, const char *opens)
 {
@@ -198,7 +203,7 @@ static void target_container(struct docker_target *t, const struct pod *pod, con
 	struct value *host = new_host(); /* owned by config in the end */
 	_cleanup_str_ struct str opens = STR_INIT;
 	t->name = mem_strdup(c->name);
-	t->full_name = mem_printf("tug-%s.%s.%s", pod->project, pod->name, c->name);
+	t->full_name = target_name(pod->project, pod->name, c->name);
 	set_string(config, "Image", c->image);
 	if (c->command.count)
 		value_set(config, "Entrypoint", new_strings(&c->command));
@@ -221,7 +226,7 @@ static void target_container(struct docker_target *t, const struct pod *pod, con
 static void target_infra(struct docker_target *t, const struct pod *pod, uint64_t cluster, int64_t rev,
                          struct value *config, struct value *host)
 {
-	t->full_name = mem_printf("tug-%s.%s", pod->project, pod->name);
+	t->full_name = target_name(pod->project, pod->name, NULL);
 	set_string(config, "Image", t->d->pause_ref);
 	add_hostname(config, pod);
 	set_int(host, "PidsLimit", 16);
