@@ -174,6 +174,7 @@ struct store_ops {
 	struct store_lease *(*lease)(struct store *s, int64_t ttl_ms, bool keep_alive,
 				     const struct store_lease_callbacks *cbs, void *ctx);
 	void (*lease_free)(struct store *s, struct store_lease *l, bool revoke);
+	bool (*busy)(const struct store *s);
 };
 
 /* What all implementations share; the first member of theirs. */
@@ -232,10 +233,19 @@ static inline struct store_lease *store_lease(struct store *s, int64_t ttl_ms, b
 	return s->ops->lease(s, ttl_ms, keep_alive, cbs, ctx);
 }
 
-/* revoke: tell the server, so that the keys go at once (best effort). NULL is fine; returns NULL. */
+/*
+ * revoke: tell the server, so that the keys go at once (best effort; under way while store_busy()). NULL is fine;
+ * returns NULL.
+ */
 static inline struct store_lease *store_lease_free(struct store *s, struct store_lease *l, bool revoke)
 {
 	if (l)
 		s->ops->lease_free(s, l, revoke);
 	return NULL;
+}
+
+/* Whether reads, transactions or revokes are under way. Who is about to end gives them a moment. */
+static inline bool store_busy(const struct store *s)
+{
+	return s->ops->busy(s);
 }

@@ -7,8 +7,11 @@
 #include <unistd.h>
 
 #include "controllers/runtime/notify.h"
+#include "core/clock.h"
 #include "core/log.h"
 #include "etcd/etcd.h"
+
+#define LAST_WORDS_MS 1000
 
 static void on_signal(void *ctx, int signum)
 {
@@ -109,6 +112,10 @@ void role_quit(struct role *r, int status)
 
 void role_done(struct role *r)
 {
+	/* what was given up last (leadership) is still on its way */
+	int64_t until = clock_monotonic_ms() + LAST_WORDS_MS, left;
+	while (r->store && store_busy(r->store) && (left = until - clock_monotonic_ms()) > 0)
+		loop_step(r->loop, left);
 	r->store = store_free(r->store);
 	loop_signal_stop(&r->term);
 	loop_signal_stop(&r->interrupt);

@@ -112,6 +112,12 @@ static void etcd_cancel(struct store *s _unused_, struct store_op *op)
 	op_cancel(op);
 }
 
+static bool etcd_busy(const struct store *s)
+{
+	const struct etcd *e = (const struct etcd *)s;
+	return !list_empty(&e->ops.waiting) || !list_empty(&e->ops.sent) || !list_empty(&e->ops.refused);
+}
+
 static const struct store_ops etcd_ops = {
         .free = etcd_free,
         .range = etcd_range,
@@ -121,6 +127,7 @@ static const struct store_ops etcd_ops = {
         .watch_free = etcd_watch_free,
         .lease = etcd_lease,
         .lease_free = etcd_lease_free,
+        .busy = etcd_busy,
 };
 
 int etcd_open(struct loop *loop, const struct etcd_config *cfg, struct store **ret, struct error *err)

@@ -123,6 +123,12 @@ static void memory_free(struct store *s)
 	free(sv);
 }
 
+static bool memory_busy(const struct store *s)
+{
+	const struct handle *h = (const struct handle *)s;
+	return !list_empty(&h->ops);
+}
+
 static const struct store_ops memory_ops = {
         .free = memory_free,
         .range = memory_range,
@@ -132,6 +138,7 @@ static const struct store_ops memory_ops = {
         .watch_free = memory_watch_free,
         .lease = memory_lease,
         .lease_free = memory_lease_free,
+        .busy = memory_busy,
 };
 
 static struct store *handle_new(struct server *sv, struct loop *loop)

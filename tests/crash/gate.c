@@ -80,6 +80,12 @@ static void gate_lease_free(struct store *s, struct store_lease *l, bool revoke)
 	(void)store_lease_free(g->real, l, revoke && !g->shut);
 }
 
+static bool gate_busy(const struct store *s)
+{
+	const struct gate *g = (const struct gate *)s;
+	return store_busy(g->real);
+}
+
 static void gate_store_free(struct store *s _unused_)
 {
 }
@@ -93,6 +99,7 @@ static const struct store_ops store_ops = {
         .watch_free = gate_watch_free,
         .lease = gate_lease,
         .lease_free = gate_lease_free,
+        .busy = gate_busy,
 };
 
 static void on_state(void *ctx, enum store_state state, const char *text)

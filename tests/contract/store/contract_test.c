@@ -720,6 +720,20 @@ CASE(a_lease_takes_its_keys_along_when_it_is_revoked)
 	drive_watch_end(&watch, w->store);
 }
 
+CASE(a_client_that_ends_sees_its_lease_revoked)
+{
+	struct store *leaver = open_again(w);
+	struct drive_lease l;
+	drive_lease_begin(&l, leaver, 60000, true);
+	UNTIL(w->loop, l.id);
+	drive_put_lease(w->store, key(w, "a"), "1", l.id);
+	UNTIL(w->loop, !store_busy(leaver));
+	l.lease = store_lease_free(leaver, l.lease, true);
+	UNTIL(w->loop, !store_busy(leaver));
+	leaver = store_free(leaver);
+	CHECK(!exists(w, w->store, "a"));
+}
+
 CASE(a_lease_that_does_not_exist)
 {
 	struct store_then then = {
