@@ -2,8 +2,10 @@
 #include "rig.h"
 
 #include <fcntl.h>
+#include <spawn.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #define BYE "GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
@@ -185,6 +187,47 @@ TEST(client_certificates)
 		(void)tls_context_unref(c);
 		rig_is_empty(&r);
 	}
+	rig_done(&r);
+}
+
+/* What OpenSSL's own client says when it talks to the server with those options; to be freed. */
+static char *s_client(const char *options)
+{
+	char line[600], path[200], buf[4096];
+	(void)snprintf(path, sizeof(path), "%s/s_client", certs_folder());
+	(void)snprintf(line, sizeof(line),
+	               "printf 'GET /hello HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n\\r\\n' | "
+	               "openssl s_client -connect %s -CAfile %s -ign_eof %s >%s 2>&1",
+	               r.address[RIG_TLS], certs_cert("ca"), options, path);
+	char *argv[] = {"sh", "-c", line, NULL};
+	pid_t pid;
+	int status;
+	CHECK_INT(posix_spawnp(&pid, "sh", NULL, NULL, argv, environ), 0);
+	UNTIL(&r, waitpid(pid, &status, WNOHANG) == pid);
+	struct str out = STR_INIT;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	for (ssize_t n; (n = read(fd, buf, sizeof(buf))) > 0;)
+		str_add(&out, buf, (size_t)n);
+	(void)close(fd);
+	return str_take(&out);
+}
+
+/* TLS 1.3 and nothing below; nothing that a client could resume with; the certificate and no more. */
+TEST(as_others_see_it)
+{
+	rig_init(&r, NULL);
+	_cleanup_free_ char *now = s_client("-tls1_3"), *before = s_client("-tls1_2"), *any = s_client("");
+	CHECK_HAS(now, "hello\n");
+	CHECK_HAS(now, "TLSv1.3");
+	CHECK_HAS(now, "Verify return code: 0 (ok)");
+	CHECK_HAS(now, " 0 s:");
+	CHECK(!strstr(now, " 1 s:"));
+	CHECK(!strstr(now, "Session Ticket arrived"));
+	CHECK_HAS(before, "alert protocol version");
+	CHECK(!strstr(before, "hello\n"));
+	CHECK_HAS(any, "hello\n");
+	CHECK_INT(r.requests, 2);
+	rig_is_empty(&r);
 	rig_done(&r);
 }
 
