@@ -484,6 +484,18 @@ TEST(self_description)
 	CHECK(value_get(value_get(paths, "/v1/pods/{project}/{name}"), "put") == NULL);
 	CHECK(value_get(value_get(paths, "/v1/nodes/{name}"), "patch") != NULL);
 	CHECK(value_get(value_get(value_get(a.value, "components"), "schemas"), "microservice") != NULL);
+	/* what is answered is described, and every reference leads somewhere */
+	const char *text = str_get(&a.body);
+	CHECK_HAS(text,
+	          "\"items\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/podAnswer\"}}");
+	CHECK_HAS(text, "\"content\":{\"text/plain\":{\"schema\":{\"type\":\"string\"}}}");
+	for (const char *at = text; (at = strstr(at, "#/components/schemas/"));) {
+		at += strlen("#/components/schemas/");
+		char name[64];
+		(void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(at, "\""), at);
+		if (!value_get(value_get(value_get(a.value, "components"), "schemas"), name))
+			test_fail(__FILE__, __LINE__, "no schema %s", name);
+	}
 	ASK(&r, "GET", "/nowhere", NULL, 404, "");
 	_cleanup_answer_ struct answer m = ask(&r, "GET", "/metrics", NULL);
 	CHECK_STATUS(m, 200);
