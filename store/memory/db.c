@@ -311,6 +311,29 @@ static void sweep(struct memory_db *db)
 	free(last);
 }
 
+static bool is_lease_of(const struct memory_db *db, int64_t id)
+{
+	struct sorted_place place;
+	const struct record *r;
+	sorted_for_each (r, place, &db->records, "")
+		for (const struct memory_version *v = r->latest; v; v = v->older)
+			if (v->kv.lease == id)
+				return true;
+	return false;
+}
+
+/* Ended ones that no version speaks of any more. */
+static void forget_leases(struct memory_db *db)
+{
+	list_for_each_safe (node, &db->leases) {
+		struct memory_lease *l = list_entry(node, struct memory_lease, link);
+		if (l->alive || is_lease_of(db, l->id))
+			continue;
+		list_remove(node);
+		free(l);
+	}
+}
+
 void memory_db_compact(struct memory_db *db, int64_t rev)
 {
 	if (rev <= 0 || rev > db->rev)
@@ -332,6 +355,7 @@ void memory_db_compact(struct memory_db *db, int64_t rev)
 	}
 	log_drop(db, 0, memory_db_log_from(db, rev));
 	sweep(db);
+	forget_leases(db);
 }
 
 static uint64_t new_cluster_id(void)

@@ -2,6 +2,7 @@
 
 #include "controllers/runner/engine_sim/internal.h"
 #include "core/mem.h"
+#include "sim/invariant.h"
 
 /* How often, against each other. */
 static const unsigned weights[FAULT_KINDS] = {
@@ -143,6 +144,7 @@ static void befall_process(struct faults *f, struct process *p, enum fault kind)
 		break;
 	case FAULT_EVENTS_LOST:
 		f->lost_events = true;
+		invariants_blind(w->invariants);
 		if (runs)
 			memory_store_lose_events(p->store, few(w));
 		break;

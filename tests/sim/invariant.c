@@ -12,7 +12,8 @@
 #include "kind/node.h"
 #include "kind/pod.h"
 
-#define STARTS 32 /* of a container: a status is not that late */
+#define SLOW_LIST_MS (26 * 60 * 1000) /* twenty minutes, and the fault that has yet to strike */
+#define STARTS       32               /* of a container: a status is not that late */
 
 struct history_of {
 	int64_t started_at[STARTS]; /* wall clock; a ring */
@@ -24,7 +25,8 @@ struct invariants {
 	const struct process *leader;
 	unsigned leader_start; /* which of its lives */
 	int64_t rev;
-	bool calm;         /* the world was as wanted, and no node went since */
+	bool calm; /* the world was as wanted, and no node went since */
+	int64_t blind_until_ms;
 	struct map pods;   /* "n1/web-0-abc": all that ever were */
 	struct map starts; /* "n1/pod/container" -> struct history_of */
 };
@@ -233,6 +235,12 @@ void invariants_write(struct invariants *iv, const struct process *by, const cha
 		if (name && !events[i].deleted && (name = strchr(name, '/')))
 			check_pods(iv, name + 1);
 	}
+}
+
+void invariants_blind(struct invariants *iv)
+{
+	iv->calm = false;
+	iv->blind_until_ms = world_now(iv->world) + SLOW_LIST_MS;
 }
 
 void invariants_restore(struct invariants *iv)
@@ -461,7 +469,7 @@ bool invariants_converged(struct invariants *iv, struct str *why)
 			if (!world_get(w, key))
 				no(&j, "%s has containers of %s, which is no pod", w->nodes[i].name, e->key);
 		}
-	iv->calm |= j.good;
+	iv->calm |= j.good && world_now(w) >= iv->blind_until_ms;
 	return j.good;
 }
 
@@ -518,4 +526,17 @@ void invariants_describe(struct invariants *iv, struct str *out)
 	qsort(lines, n, sizeof(lines[0]), compare_lines);
 	for (size_t i = 0; i < n; i++)
 		str_printf(out, "%s\n", lines[i]);
+}
+
+void invariants_each_pod(struct invariants *iv, unsigned node, const char *service, const char *container,
+                         void (*fn)(struct sim_machine *, const char *, const char *))
+{
+	struct sim_machine *m = iv->world->nodes[node].machine;
+	for (size_t i = m->pods.count; i-- > 0;) {
+		const struct sim_pod *pod = m->pods.entries[i].value;
+		if (!streq(pod->service, service))
+			continue;
+		_cleanup_free_ char *name = mem_strdup(pod->name);
+		fn(m, name, container);
+	}
 }

@@ -22,6 +22,10 @@ void invariants_step(struct invariants *iv) _nonnull_(1);
 /* The store is about to go back in time, and has. */
 void invariants_restore(struct invariants *iv) _nonnull_(1);
 void invariants_restored(struct invariants *iv) _nonnull_(1);
+/*
+ * Somebody misses an event and cannot know, until the slow list of its mirror: pods may be too many meanwhile.
+ */
+void invariants_blind(struct invariants *iv) _nonnull_(1);
 /* Of all engines: creates, starts, stops and removals so far. */
 uint64_t invariants_operations(const struct invariants *iv) _nonnull_(1);
 
@@ -31,6 +35,10 @@ uint64_t invariants_operations(const struct invariants *iv) _nonnull_(1);
  * what is not.
  */
 bool invariants_converged(struct invariants *iv, struct str *why) _nonnull_(1, 2);
+/* fn for each pod of the service that the node's engine has. */
+void invariants_each_pod(struct invariants *iv, unsigned node, const char *service, const char *container,
+			 void (*fn)(struct sim_machine *m, const char *pod, const char *container))
+	_nonnull_(1, 3, 5);
 /* What people have to do after a restore: containers of pods that the store does not know are removed by hand. */
 void invariants_tidy(struct invariants *iv) _nonnull_(1);
 /* The final state in words, names of nodes left out: equal for worlds that came to the same end. */

@@ -78,19 +78,23 @@ static void round_of(struct world *w, struct life_result *ret)
 	}
 	ret->slowest_ms = MAX(ret->slowest_ms, world_now(w) - since);
 	if (!w->failure)
-		world_run(w, MINUTE_MS); /* a series of failures is forgotten after that time: a last status */
+		world_run(w,
+		          MINUTE_MS); /* a series of failures is forgotten after that time: a last status */
 	if (!w->failure)
 		check_quiet(w);
 	memory_store_compact(w->store, 0);
 	ret->rounds++;
 }
 
-bool life(const struct life_config *config, struct life_result *ret, FILE *out)
+static bool live(const struct life_config *config, bool traced, struct life_result *ret, FILE *out)
 {
 	*ret = (struct life_result){0};
 	log_init("sim", config->verbose ? LOG_INFO : LOG_ERROR, true);
-	struct world *w = world_new(&(struct world_config){
-	        .seed = config->seed, .nodes = config->nodes, .schedulers = 2, .slow_ms = 3});
+	struct world *w = world_new(&(struct world_config){.seed = config->seed,
+	                                                   .nodes = config->nodes,
+	                                                   .schedulers = 2,
+	                                                   .slow_ms = 3,
+	                                                   .traced = traced});
 	w->verbose = config->verbose;
 	int64_t begin = world_now(w);
 	user_offer_images(w);
@@ -103,7 +107,7 @@ bool life(const struct life_config *config, struct life_result *ret, FILE *out)
 	ret->writes = w->writes;
 	ret->faults = w->faults;
 	bool good = !w->failure;
-	if (!good && out) {
+	if (!good && traced) {
 		if (!config->verbose) {
 			const char *text = str_get(&w->trace);
 			size_t keep = 16384;
@@ -114,4 +118,15 @@ bool life(const struct life_config *config, struct life_result *ret, FILE *out)
 	}
 	(void)world_free(w);
 	return good;
+}
+
+bool life(const struct life_config *config, struct life_result *ret, FILE *out)
+{
+	if (live(config, config->verbose, ret, out))
+		return true;
+	/* once more, as it was, with words */
+	struct life_result again;
+	if (out && !config->verbose)
+		(void)live(config, true, &again, out);
+	return false;
 }

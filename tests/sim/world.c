@@ -9,7 +9,10 @@
 #include "sim/invariant.h"
 
 #define TRACE_BYTES (64 * 1024)
+#define LOOK_MS     10
 #define RESTLESS    200000 /* steps at one instant: a world that never comes to rest */
+
+enum { BACK_MS = 100 /* the supervisor's first delay */ };
 
 static const char *const role_words[] = {"scheduler", "runner", "health"};
 
@@ -22,6 +25,8 @@ int64_t world_now(const struct world *w)
 
 void world_note(struct world *w, const char *fmt, ...)
 {
+	if (!w->verbose && !w->config.traced)
+		return;
 	size_t from = w->trace.len;
 	str_printf(&w->trace, "%10.3f  ", (double)world_now(w) / 1000);
 	char text[400];
@@ -259,7 +264,7 @@ static void on_write(void *ctx, const struct store *by, const struct store_event
 	w->writes++;
 	for (size_t i = 0; i < count; i++) {
 		const struct store_kv *kv = &events[i].kv;
-		world_note(w, "%s: rev %" PRId64 " %s %s %.150s", who, kv->mod_rev,
+		world_note(w, "%s: rev %" PRId64 " %s %s %.250s", who, kv->mod_rev,
 		           events[i].deleted ? "del" : "put", kv->key + strlen(WORLD_ROOT) + 1,
 		           events[i].deleted ? "" : kv->value);
 		timeline_mix(w->time, kv->key, strlen(kv->key));
@@ -268,8 +273,8 @@ static void on_write(void *ctx, const struct store *by, const struct store_event
 			timeline_mix(w->time, kv->value, kv->value_len);
 	}
 	invariants_write(w->invariants, p, p ? NULL : by == w->store ? "user" : "server", events, count);
-	if (p && ++p->writes == p->kill_at_write)
-		process_kill(p, 100);
+	if (p && (++p->writes == p->kill_at_write || ++w->process_writes == w->kill_at_write))
+		process_kill(p, BACK_MS);
 }
 
 static void on_undefer(void *ctx)
@@ -290,6 +295,7 @@ static enum memory_delivery on_deliver(void *ctx, struct store *to, const struct
 	if (w->deliveries == w->lose_at) {
 		world_note(w, "%s misses events from rev %" PRId64,
 		           owner_of(w, to) ? owner_of(w, to)->name : "?", events[0].kv.mod_rev);
+		invariants_blind(w->invariants);
 		return MEMORY_LOSE;
 	}
 	if (w->deliveries == w->defer_at) {
@@ -436,12 +442,31 @@ void world_start(struct world *w)
 	}
 }
 
+static void kill_at_operation(struct world *w)
+{
+	for (unsigned i = 0; i < w->n_nodes; i++) {
+		struct world_node *n = &w->nodes[i];
+		uint64_t now = sim_operations(n->machine);
+		w->operations += now - n->counted_operations;
+		bool here = now != n->counted_operations;
+		n->counted_operations = now;
+		if (!here || w->operations < w->kill_at_operation)
+			continue;
+		w->kill_at_operation = 0;
+		process_kill(&n->processes[ROLE_RUNNER], BACK_MS);
+		reap(w);
+		return;
+	}
+}
+
 static bool step(struct world *w, int64_t until_ms)
 {
 	bool more = timeline_step(w->time, until_ms);
 	if (w->n_doomed)
 		reap(w);
 	invariants_step(w->invariants);
+	if (w->kill_at_operation)
+		kill_at_operation(w);
 	if (timeline_restless(w->time) > RESTLESS)
 		world_fail(w, "busy without end: %d steps at one instant", RESTLESS);
 	return more && !w->failure;
@@ -457,12 +482,15 @@ void world_run(struct world *w, int64_t ms)
 bool world_until(struct world *w, int64_t ms, bool (*done)(struct world *, void *), void *ctx)
 {
 	int64_t until = world_now(w) + ms;
-	uint64_t looked = UINT64_MAX; /* what is asked for is in the store or in an engine */
+	/* what is asked for is in the store or in an engine; it costs more than a step, so not after each */
+	uint64_t looked = UINT64_MAX;
+	int64_t next = world_now(w);
 	do {
 		uint64_t now = w->writes + invariants_operations(w->invariants);
-		if (now == looked)
+		if (now == looked || world_now(w) < next)
 			continue;
 		looked = now;
+		next = world_now(w) + LOOK_MS;
 		if (done(w, ctx))
 			return true;
 	} while (step(w, until));

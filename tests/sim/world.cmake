@@ -2,10 +2,19 @@
 # and files and of the runner's disk: being objects of the program, they come before the archives.
 set(SIM ${CMAKE_CURRENT_SOURCE_DIR}/sim)
 add_library(tug_world OBJECT ${SIM}/loop.c ${SIM}/node_env.c ${SIM}/world.c ${SIM}/invariant.c ${SIM}/fault.c ${SIM}/user.c
-	${SIM}/life.c)
+	${SIM}/life.c ${SIM}/scenario.c)
 target_link_libraries(tug_world PUBLIC tug_test tug_scheduler tug_runner tug_engine_sim tug_health tug_memory)
 target_compile_options(tug_world PRIVATE -O2 -fno-strict-aliasing)
 
 add_executable(tug-sim ${SIM}/main.c)
 target_link_libraries(tug-sim PRIVATE tug_world)
 set_target_properties(tug-sim PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+
+foreach(name sweep life timely)
+	add_executable(sim.${name}_test ${SIM}/${name}_test.c)
+	target_link_libraries(sim.${name}_test PRIVATE tug_world)
+	set_target_properties(sim.${name}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+	add_test(NAME sim.${name}_test COMMAND sim.${name}_test WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+endforeach()
+# new lives for as long as there is time; the goal is 10,000 hours of clusters
+add_test(NAME sim.lives COMMAND tug-sim --seed 1 --seeds 500 --hours 20 --seconds 120)

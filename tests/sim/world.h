@@ -55,6 +55,7 @@ struct world_node {
 	bool off, cut;
 	struct process processes[ROLE_KINDS];
 	uint64_t seen_operations; /* of the machine, by the invariants */
+	uint64_t counted_operations; /* by the world */
 	struct loop_timer fault_end;
 };
 
@@ -63,6 +64,7 @@ struct world_config {
 	unsigned nodes;      /* 1 .. WORLD_NODES_MOST */
 	unsigned schedulers; /* on the first so many nodes; 0: on all */
 	int64_t slow_ms;     /* loop_slow() of all processes */
+	bool traced;	      /* world.trace is written */
 };
 
 struct invariants;
@@ -80,6 +82,9 @@ struct world {
 	uint64_t deliveries;
 	/* The next ones, counted from 1, are to be lost or deferred; 0: none. */
 	uint64_t lose_at, defer_at;
+	/* Whoever makes this write, or whose engine carries this operation out, is killed before it hears of it; 0: nobody. */
+	uint64_t kill_at_write, kill_at_operation;
+	uint64_t process_writes, operations; /* counted for that */
 	struct process *deferred;
 	struct loop_timer undefer;
 	unsigned n_doomed;
