@@ -167,6 +167,15 @@ static void unplaced(struct turn *t)
 }
 
 /*
+ * Whose place the new pod takes when it takes that of `old`. One that waited for its images in vain has not taken any
+ * yet: what it was to replace runs on, and is to do so until the new one has its images.
+ */
+static const char *place_of(const struct plan_pod *old)
+{
+	return old->replaces && !ran(old) ? old->replaces : old->name;
+}
+
+/*
  * The node for a pod that may take the place of `old` (NULL: of none). In place comes first when the order is
  * stop-first; otherwise only where a fixed host port leaves no other way.
  */
@@ -177,13 +186,13 @@ static const char *find_node(struct turn *t, const struct plan_pod *old, bool st
 	bool place_free = old && old->node_state == PLAN_NODE_ACTIVE;
 	*ret_replaces = NULL;
 	if (place_free && stop_first && nodes->pick_in_place(nodes->ctx, old)) {
-		*ret_replaces = old->name;
+		*ret_replaces = place_of(old);
 		return old->node;
 	}
 	const char *node = nodes->pick(nodes->ctx);
 	if (!node && place_free && !stop_first && t->in->fixed_ports &&
 	    nodes->pick_in_place(nodes->ctx, old)) {
-		*ret_replaces = old->name;
+		*ret_replaces = place_of(old);
 		return old->node;
 	}
 	return node;
@@ -290,7 +299,10 @@ static void fill(struct turn *t, struct group *g)
 		t->missing++;
 		return;
 	}
-	const char *replaces, *node = find_node(t, g->useless, false, &replaces);
+	/* one that was to take a place hands it on */
+	bool in_place = g->useless && g->useless->replaces && !ran(g->useless) &&
+	                t->in->spec->update.order == ORDER_STOP_FIRST;
+	const char *replaces, *node = find_node(t, g->useless, in_place, &replaces);
 	if (!node) {
 		unplaced(t);
 		t->missing++;

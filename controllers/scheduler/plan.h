@@ -48,7 +48,8 @@ struct plan_pod {
 	const char *node;
 	const char *revision;
 	int64_t ordinal;
-	int64_t create_rev; /* smaller is older */
+	int64_t create_rev;   /* smaller is older */
+	const char *replaces; /* the pod whose place it takes; NULL: of none */
 	enum plan_node node_state;
 	int64_t node_since_ms; /* monotonic: when the node's health came back; 0: it was there all the time */
 	const char *host_address;        /* of the node; NULL: not known */

@@ -93,6 +93,7 @@ static const struct plan_pod *gather_pods(struct scheduler *t, const struct serv
 		        .revision = pod->revision,
 		        .ordinal = pod->ordinal,
 		        .create_rev = p->entry->create_rev,
+		        .replaces = pod->replaces,
 		        .node_state = node.state,
 		        .node_since_ms = node.since_ms,
 		        .host_address = node.address,

@@ -71,6 +71,18 @@ static inline void chaos_check_delete(struct chaos *c, const struct plan_action 
 		CHECK(chaos_stays_up(w, p->ordinal));
 }
 
+/* In the same transaction the pod whose place it takes leaves the node, or one that had not taken that place yet. */
+static inline bool chaos_place_is_left(struct world *w, const struct plan_action *a)
+{
+	for (const struct plan_action *d = a; d > w->plan.actions && d[-1].with_next; d--) {
+		const struct world_pod *p = world_pod(w, d[-1].pod, d[-1].node);
+		if (d[-1].verb == PLAN_POD_DELETE && p && streq(p->node, a->node) &&
+		    (streq(p->name, a->replaces) || streq(p->replaces, a->replaces)))
+			return true;
+	}
+	return false;
+}
+
 static inline void chaos_check_create(struct chaos *c, const struct plan_action *a)
 {
 	struct world *w = &c->w;
@@ -85,7 +97,7 @@ static inline void chaos_check_create(struct chaos *c, const struct plan_action 
 		CHECK(!seat);
 	}
 	if (a->replaces)
-		CHECK(a > w->plan.actions && a[-1].with_next && world_pod(w, a->replaces, a->node));
+		CHECK(chaos_place_is_left(w, a));
 }
 
 /* What holds of every plan. */

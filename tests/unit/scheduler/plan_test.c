@@ -272,6 +272,51 @@ TEST(rollouts_from_beginning_to_end)
 	world_done(&w);
 }
 
+static void revise(struct world *w, const char *revision)
+{
+	(void)snprintf(w->revision, sizeof(w->revision), "%s", revision);
+	world_add_revision(w, revision);
+}
+
+/* What runs until its successor has its images goes on until the successor of that one has them. */
+TEST(a_place_that_was_not_taken_is_handed_on)
+{
+	for (int in_place = 0; in_place < 2; in_place++) {
+		struct world w;
+		world_init(&w, "n1", "", "a", 1);
+		if (in_place)
+			world_claim(&w, 0, 8080); /* start-first, and the port leaves no other way */
+		else
+			w.spec.update.order = ORDER_STOP_FIRST;
+		world_add_revision(&w, "a");
+		(void)world_turn(&w);
+		world_run(&w, "run");
+		(void)world_turn(&w);
+		revise(&w, "b");
+		CHECK_STR(pods_only(&w), "-web-0-a@n1& +web-0-b@n1=web-0-a");
+		world_apply(&w);
+		world_run(&w, "nopull");
+		(void)world_turn(&w);
+		revise(&w, "c");
+		CHECK_STR(pods_only(&w), "-web-0-b@n1& +web-0-c@n1=web-0-a");
+		world_apply(&w);
+		world_run(&w, "pend");
+		revise(&w, "d");
+		CHECK_STR(pods_only(&w), "-web-0-c@n1& +web-0-d@n1=web-0-a");
+		world_apply(&w);
+		world_run(&w, "run"); /* now the place is taken */
+		(void)world_turn(&w);
+		revise(&w, "e");
+		CHECK_STR(pods_only(&w), "-web-0-d@n1& +web-0-e@n1=web-0-d");
+		world_apply(&w);
+		world_run(&w, "fail"); /* it ran, so nothing runs in its stead */
+		(void)world_turn(&w);
+		revise(&w, "f");
+		CHECK_STR(pods_only(&w), in_place ? "-web-0-e@n1& +web-0-f@n1=web-0-e" : "-web-0-e@n1 +web-0-f@n1");
+		world_done(&w);
+	}
+}
+
 TEST(scale_from_0_to_20_and_back)
 {
 	struct world w;

@@ -22,6 +22,7 @@
 
 struct world_pod {
 	char name[POD_NAME_SIZE], node[64], revision[16];
+	char replaces[POD_NAME_SIZE]; /* "": nothing */
 	int64_t ordinal, create_rev;
 	struct pod_status status;
 	struct container_status container;
@@ -63,7 +64,7 @@ static inline enum pod_phase world_phase(const char *word, bool *ret_ready, int6
 		{"pend", POD_PENDING, false, false}, {"ran", POD_PENDING, false, true},
 		{"run", POD_RUNNING, true, true},    {"deaf", POD_RUNNING, false, true},
 		{"fail", POD_FAILED, false, true},   {"done", POD_SUCCEEDED, false, true},
-		{"lost", POD_UNKNOWN, false, true},
+		{"lost", POD_UNKNOWN, false, true},  {"nopull", POD_FAILED, false, false},
 	};
 	for (size_t i = 0; i < ELEMENTS(words); i++) {
 		if (!streq(words[i].word, word))
@@ -296,6 +297,7 @@ static inline const char *world_plan(struct world *w)
 					    .revision = p->revision,
 					    .ordinal = p->ordinal,
 					    .create_rev = p->create_rev,
+					    .replaces = p->replaces[0] ? arena_strdup(&w->arena, p->replaces) : NULL,
 					    .node_state = v.state,
 					    .node_since_ms = v.since_ms,
 					    .host_address = v.address,
@@ -375,10 +377,12 @@ static inline void world_carry_out(struct world *w, const struct plan_action *a)
 			break;
 		}
 		break;
-	case PLAN_POD_CREATE:
+	case PLAN_POD_CREATE: {
 		CHECK(!world_pod(w, a->pod, a->node));
-		(void)world_add_pod(w, a->pod, a->node, false);
+		struct world_pod *p = world_add_pod(w, a->pod, a->node, false);
+		(void)snprintf(p->replaces, sizeof(p->replaces), "%s", a->replaces ? a->replaces : "");
 		break;
+	}
 	case PLAN_POD_DELETE:
 		world_delete_pod(w, a->pod, a->node);
 		break;
