@@ -180,7 +180,11 @@ static void begin_answer(struct relay *s)
 static void on_timer(void *ctx)
 {
 	struct relay *s = ctx;
-	if (!s->runner) {
+	if (!s->runner && !s->written) { /* the node was never asked */
+		struct call *reader = s->reader;
+		reader->ops = NULL;
+		call_outcome(reader, STORE_E_UNAVAILABLE, NULL);
+	} else if (!s->runner) {
 		reader_error(s, 504, "did not answer within 5 s; is its runner up?");
 	} else if (!s->begun) {
 		begin_answer(s);

@@ -457,14 +457,22 @@ TEST(which_container)
 TEST(nobody_answers)
 {
 	struct rig r;
-	struct conversation reader;
+	struct conversation reader, late;
 	begin(&r);
 	int64_t start = loop_now(r.loop);
 	ask_log(&reader, &r, "");
+	_cleanup_session_ struct session_key s = session_find(&r);
+	memory_store_cut(r.store, true);
+	UNTIL(r.loop, r.store->state != STORE_READY);
+	ask_log(&late, &r, "");
 	TALK_UNTIL(&reader, "did not answer within 5 s");
 	CHECK(talk_has(&reader, "HTTP/1.1 504"));
 	CHECK(loop_now(r.loop) - start >= 4900);
 	talk_close(&reader);
+	TALK_UNTIL(&late, "the store cannot be reached");
+	CHECK(talk_has(&late, "HTTP/1.1 503"));
+	talk_close(&late);
+	memory_store_cut(r.store, false);
 	is_over(&r);
 	memory_store_fail_txns(r.store, 1, STORE_E_UNAVAILABLE, false);
 	ASK(&r, "GET", LOGS, NULL, 503, "the store cannot be reached");
