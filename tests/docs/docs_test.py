@@ -130,6 +130,10 @@ class Keys(unittest.TestCase):
         self.check("health", {"health/"}, {"health/"})
         self.check("up", {"nodes/"}, {"nodes/"})
 
+    def test_api(self):
+        desired = set(re.findall(r'\.key_prefix = "([^"]+)", \.desired = true', read("store/kind/kind.c")))
+        self.assertEqual({k.split("<")[0] for k in marked("controllers/api/README.md", "Writes")}, desired | {"sessions/"})
+
 
 class Words(unittest.TestCase):
     def test_reasons_of_pods(self):
