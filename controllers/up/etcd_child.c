@@ -81,6 +81,19 @@ static bool in_path(const char *program)
 	return false;
 }
 
+/* etcd ends at once when a variable of its own contradicts an argument, wherever that variable came from. */
+static void forget_variables(void)
+{
+	for (size_t i = 0; environ[i];) {
+		size_t n = strcspn(environ[i], "=");
+		_cleanup_free_ char *name = mem_strndup(environ[i], n);
+		if (str_after(name, "ETCD_"))
+			(void)unsetenv(name); /* the next one takes its place */
+		else
+			i++;
+	}
+}
+
 int etcd_child_init(struct etcd_child *c, const struct options *o, struct error *err)
 {
 	*c = (struct etcd_child){0};
@@ -88,6 +101,7 @@ int etcd_child_init(struct etcd_child *c, const struct options *o, struct error 
 		return error_set(err, -ENOENT, "",
 		                 "etcd is not installed; `apt install etcd-server`, or name one that "
 		                 "runs with --etcd http://ADDRESS:2379");
+	forget_variables();
 	_cleanup_free_ char *dir = options_path(o, "etcd");
 	_cleanup_free_ char *port_file = options_path(o, "etcd.port");
 	int r = file_mkdirs(dir, 0700);

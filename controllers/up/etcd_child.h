@@ -12,7 +12,8 @@ struct etcd_child {
 
 /*
  * Chooses the ports (those of the last start; at the first start 2379 and 2380, or the next free pair) and makes the
- * folder. 0, or -errno with err (no etcd program, no folder).
+ * folder. Variables of etcd's own (ETCD_...) are taken out of this process's environment. 0, or -errno with err (no etcd
+ * program, no folder).
  */
 int etcd_child_init(struct etcd_child *c, const struct options *o, struct error *err) _nonnull_(1, 2, 3) _must_check_;
 void etcd_child_done(struct etcd_child *c) _nonnull_(1);
