@@ -32,9 +32,10 @@ static int print_pods(struct cli *c, const char *query)
 	value_for_each_item (i, p, pods) {
 		char state[256], ports[256];
 		const char *message = value_get_string(value_get(p, "status"), "message");
-		printf("  %-32s %-12s %-28s %s%s%s\n", value_get_string(p, "name"),
-		       value_get_string(p, "node"), pod_state(p, state, sizeof(state)),
-		       pod_ports(p, ports, sizeof(ports)), message && *message ? "  " : "",
+		const char *rest = pod_ports(p, ports, sizeof(ports));
+		bool more = *rest || (message && *message);
+		printf("  %-32s %-12s %-*s%s%s%s\n", value_get_string(p, "name"), value_get_string(p, "node"),
+		       more ? 28 : 0, pod_state(p, state, sizeof(state)), more ? " " : "", rest,
 		       message ? message : "");
 	}
 	return EXIT_OK;

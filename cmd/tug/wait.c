@@ -88,13 +88,20 @@ static void pause_a_second(void)
 		;
 }
 
+/*
+ * When the time is over, those that were not looked at yet get this much: they may be ready long since. The first events of
+ * a stream say how things are.
+ */
+#define LAST_LOOK_MS 1000
+
 /* A stream ends when the server stops or is restarted: then another is opened, until the time is over. */
 static int wait_on(struct waiting *w, const char *path, bool gone, int64_t deadline)
 {
 	for (int tries = 0; tries < 10; tries++) {
 		int64_t left = deadline - clock_monotonic_ms();
-		if (left <= 0)
+		if (left <= 0 && tries > 0)
 			return EXIT_TIMEOUT;
+		left = MAX(left, LAST_LOOK_MS);
 		struct sse sse = {.on_event = gone ? on_pod : on_service, .ctx = w};
 		w->synced = false;
 		w->pods = value_new_object();

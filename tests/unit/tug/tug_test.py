@@ -438,6 +438,13 @@ class Endings(Tug):
         self.on("GET", "/v1/microservices/default/web?watch=1", (200, starting))
         r = self.tug("scale", "web", "1", "--wait", "--timeout", "1s", status=124)
         self.assertIn("was not ready in time", r.stderr)
+        # what is ready long since is not called late because of another one
+        self.on("PUT", "/v1/microservices/default/web", (200, WEB))
+        self.on("PUT", "/v1/microservices/default/other", (200, dict(WEB, name="other")))
+        self.on("GET", "/v1/microservices/default/other?watch=1", (200, sse(("put", dict(WEB, name="other")))))
+        r = self.tug("apply", "-w", "--timeout", "1s", "-f", "-", status=124, stdin="name: web\n---\nname: other\n")
+        self.assertIn("web was not ready", r.stderr)
+        self.assertIn("other: ready", r.stderr)
 
     def test_interrupted(self):
         hold = threading.Event()
