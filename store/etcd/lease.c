@@ -248,15 +248,6 @@ static void revoke(struct etcd *e, int64_t id, int64_t timeout_ms)
 	Rpc__LeaseRevokeRequest m = RPC__LEASE_REVOKE_REQUEST__INIT;
 	m.id = id;
 	struct wire_bytes bytes = wire_pack(&m.base);
-	if (link_usable(&e->streams) && auth_ready(&e->auth)) {
-		/* this connection is always there, and the process may be about to end: it goes out now */
-		struct call *c = call_stream(e->streams.transport, path, e->auth.token, NULL, NULL);
-		call_send(c, bytes.data, bytes.len);
-		call_half_close(c);
-		transport_flush(e->streams.transport);
-		free(bytes.data);
-		return;
-	}
 	op_submit(op_new(&e->ops, path, bytes, timeout_ms, revoked, NULL));
 }
 

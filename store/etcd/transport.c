@@ -47,7 +47,7 @@ struct call {
 	const uint8_t *request; /* unary: borrowed; stream: of queue */
 	size_t request_len, request_pos;
 	struct str queue;
-	bool unary, half_closed;
+	bool unary;
 	bool committed; /* the last byte was given to HTTP/2 */
 	bool deferred;  /* HTTP/2 waits for call_send() */
 	bool ended;
@@ -135,7 +135,7 @@ static bool gather(struct transport *t)
 	return t->out.len > t->out_pos;
 }
 
-void transport_flush(struct transport *t)
+static void transport_flush(struct transport *t)
 {
 	if (t->dropped || t->receiving || !t->channel.established)
 		return;
@@ -184,7 +184,7 @@ static ssize_t on_data_wanted(nghttp2_session *session _unused_, int32_t stream 
 		str_clear(&c->queue);
 		c->request_len = c->request_pos = 0;
 	}
-	if (c->half_closed) {
+	if (c->unary) {
 		*flags |= NGHTTP2_DATA_FLAG_EOF;
 		c->committed = true;
 	} else if (n == 0) {
@@ -464,7 +464,6 @@ static struct call *call_new(struct transport *t, const char *path, const char *
 	c->events = events;
 	c->ctx = ctx;
 	c->unary = unary;
-	c->half_closed = unary;
 	c->status = WIRE_BROKEN;
 	nghttp2_nv headers[9] = {
 	        header(":method", "POST"),
@@ -522,12 +521,6 @@ void call_send(struct call *c, const void *message, size_t len)
 {
 	str_add(&c->queue, message, len);
 	c->request_len = c->queue.len;
-	resume(c);
-}
-
-void call_half_close(struct call *c)
-{
-	c->half_closed = true;
 	resume(c);
 }
 

@@ -38,8 +38,6 @@ void transport_ping(struct transport *t) _nonnull_(1);
  * (gRPC servers measure the line with a PING of their own before they answer), so that it is woken once.
  */
 void transport_gather(struct transport *t, int64_t ms) _nonnull_(1);
-/* Writes what waits without blocking, at once; for those who are about to leave. */
-void transport_flush(struct transport *t) _nonnull_(1);
 /* Calls may be started: it is up, not dropped, and the server has not asked us to leave. */
 bool transport_usable(const struct transport *t) _nonnull_(1);
 /* The server asked us to leave (GOAWAY): calls that run may end. */
@@ -69,13 +67,11 @@ struct call_events {
  */
 struct call *call_unary(struct transport *t, const char *path, const char *token, const void *request,
                         size_t len, const struct call_events *events, void *ctx) _nonnull_(1, 2, 4, 6);
-/* A stream in both directions. events NULL: nobody wants to know what becomes of it. */
+/* A stream in both directions. */
 struct call *call_stream(struct transport *t, const char *path, const char *token,
-                         const struct call_events *events, void *ctx) _nonnull_(1, 2);
+                         const struct call_events *events, void *ctx) _nonnull_(1, 2, 4);
 /* On a stream: one more message with its prefix; copied. */
 void call_send(struct call *c, const void *message, size_t len) _nonnull_(1, 2);
-/* On a stream: nothing more will be sent. */
-void call_half_close(struct call *c) _nonnull_(1);
 /* Resets the stream; no callback follows. NULL is fine. */
 void call_cancel(struct call *c);
 /* No callback follows, but the call goes on to its end. NULL is fine. */
