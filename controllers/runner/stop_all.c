@@ -116,7 +116,8 @@ static void on_down(void *ctx, const char *text)
 	struct stop_all *t = ctx;
 	(void)fprintf(stderr, "the container engine does not answer: %s\n", text);
 	t->up = false;
-	loop_timer_in(&t->silent, SILENT_MS);
+	if (!loop_timer_active(&t->silent))
+		loop_timer_in(&t->silent, SILENT_MS);
 }
 
 static void on_image(void *ctx _unused_, const char *ref _unused_, bool present _unused_)

@@ -53,7 +53,7 @@ static void snapshot_path(const struct cluster_node *n, char *buf, size_t size)
 	(void)snprintf(buf, size, "%s/runner/pods.json", n->dir);
 }
 
-static void runner_end(struct cluster_node *n)
+void cluster_end_runner(struct cluster_node *n)
 {
 	n->runner = runner_free(n->runner);
 	n->gate = gate_free(n->gate);
@@ -67,7 +67,7 @@ void cluster_kill_runner(struct cluster_node *n)
 	snapshot_path(n, path, sizeof(path));
 	bool was = file_read(path, 1 << 20, &before) == 0;
 	n->gate->shut = true;
-	runner_end(n);
+	cluster_end_runner(n);
 	(void)unlink(path);
 	if (was)
 		CHECK_INT(file_write(path, str_get(&before), before.len, 0600), 0);
@@ -76,7 +76,7 @@ void cluster_kill_runner(struct cluster_node *n)
 
 void cluster_restart_runner(struct cluster_node *n)
 {
-	runner_end(n);
+	cluster_end_runner(n);
 	runner_begin(n);
 }
 
@@ -319,7 +319,7 @@ void cluster_done(struct cluster *c)
 		struct cluster_node *n = &c->nodes[i];
 		char path[96];
 		if (n->gate)
-			runner_end(n);
+			cluster_end_runner(n);
 		n->machine = sim_machine_free(n->machine);
 		snapshot_path(n, path, sizeof(path));
 		(void)unlink(path);

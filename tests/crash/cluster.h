@@ -58,6 +58,8 @@ void cluster_pass(struct cluster *c, int64_t ms);
 /* Kills the process as kill -9 does; it is back with the next step. */
 void cluster_kill_scheduler(struct cluster *c);
 void cluster_kill_runner(struct cluster_node *n);
+/* SIGTERM; started again with the next cluster_step(). */
+void cluster_end_runner(struct cluster_node *n);
 /* SIGTERM, and started again. */
 void cluster_restart_runner(struct cluster_node *n);
 
