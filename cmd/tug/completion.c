@@ -21,7 +21,12 @@ static const char zsh_script[] =
         "\tfound=(${(f)\"$(tug __complete \"${words[@]:1:$((CURRENT-1))}\" 2>/dev/null)\"})\n"
         "\tif (( ${#found} )); then compadd -a found; else _files; fi\n"
         "}\n"
-        "compdef _tug tug\n";
+        "if [ \"$funcstack[1]\" = _tug ]; then\n"
+        "\t_tug \"$@\"\n"
+        "else\n"
+        "\t(( $+functions[compdef] )) || { autoload -Uz compinit && compinit; }\n"
+        "\tcompdef _tug tug\n"
+        "fi\n";
 static const char fish_script[] =
         "complete -c tug -f -a '(tug __complete (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null)'\n"
         "complete -c tug -s f -l file -r -F\n";

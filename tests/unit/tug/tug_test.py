@@ -218,7 +218,7 @@ class Completion(Tug):
         ask = script + 'COMP_WORDS=(tug get no); COMP_CWORD=2; _tug; echo "${COMPREPLY[@]}"\n'
         r = subprocess.run(["bash", "-c", ask], env=dict(self.env, PATH=path), capture_output=True, text=True, timeout=60)
         self.assertEqual((r.stdout, r.stderr), ("nodes\n", ""))
-        self.assertIn("compdef _tug tug", self.tug("completion", "zsh").stdout)
+        self.assertIn("#compdef tug\n", self.tug("completion", "zsh").stdout)
         self.assertIn("complete -c tug", self.tug("completion", "fish").stdout)
 
 
