@@ -1,7 +1,7 @@
 /* Deadlines: each its own, none of them put off by a byte now and then. */
 #include "rig.h"
 
-enum { SLOW_MS = 300 };
+enum { SLOW_MS = 400 };
 
 static struct rig r;
 
@@ -160,14 +160,14 @@ TEST(handshakes)
 /* A handler may take its time, and a streamed upload may be silent: neither is anybody's fault. */
 TEST(patience)
 {
-	rig_init(&r, &(struct httpd_limits){.head_ms = 50, .body_ms = 50, .idle_ms = 50, .write_ms = 50});
+	rig_init(&r, &(struct httpd_limits){.head_ms = 400, .body_ms = 400, .idle_ms = 400, .write_ms = 400});
 	struct peer later, upload;
 	peer_open(&later, &r, RIG_PLAIN);
 	peer_puts(&later, "GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
 	peer_open(&upload, &r, RIG_PLAIN);
 	peer_puts(&upload, "POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello");
 	UNTIL(&r, r.n_open == 2);
-	(void)rig_rounds(&r, 300);
+	(void)rig_rounds(&r, 1000);
 	CHECK_INT(r.n_open, 2);
 	peer_puts(&upload, "hello");
 	PEER_UNTIL(&upload, "10\n");

@@ -85,6 +85,23 @@ TEST(pipelining)
 	rig_done(&r);
 }
 
+/* TLS records that were read along with the first: the socket will not say that they are there. */
+TEST(records_in_one_go)
+{
+	static struct rig r;
+	struct peer p;
+	rig_init(&r, NULL);
+	for (int i = 0; i < 10; i++) {
+		peer_open(&p, &r, RIG_TLS);
+		for (int k = 0; k < 5; k++)
+			CHECK(peer_write(&p, GET("/hello"), strlen(GET("/hello"))) > 0);
+		UNTIL(&r, (peer_read(&p), count_of(str_get(&p.in), "hello\n") == 5));
+		peer_close(&p);
+	}
+	rig_is_empty(&r);
+	rig_done(&r);
+}
+
 /* Thousands in one go, read or not. */
 TEST(many_at_once)
 {
