@@ -25,15 +25,14 @@ def measure_cluster(table, parts):
         if "idle" in parts:
             cluster.idle(table, t)
         if "pod" in parts:
-            cluster.one_pod(table, t)
+            cluster.one_pod(table)
         if "placed" in parts:
             cluster.placed(table, t)
         if "many" in parts:
             cluster.many(table, t)
         if "watchers" in parts:
             cluster.watchers(table, t)
-        t.tug("down", timeout=300)
-        t.process.wait(timeout=60)
+        cluster.stop(t)
     finally:
         engine.kill()
 
