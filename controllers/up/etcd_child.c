@@ -1,11 +1,13 @@
 #include "controllers/up/etcd_child.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "core/dice.h"
 #include "core/file.h"
 #include "core/mem.h"
 #include "core/net.h"
@@ -127,6 +129,11 @@ int etcd_child_init(struct etcd_child *c, const struct options *o, struct error 
 	ARG("--listen-peer-urls=http://127.0.0.1:%u", port + 1);
 	ARG("--initial-advertise-peer-urls=http://127.0.0.1:%u", port + 1);
 	ARG("--initial-cluster=%s=http://127.0.0.1:%u", o->node, port + 1);
+	/*
+	 * Counts at the first start only. The id of a cluster is a hash of this and of the URLs: without it an etcd whose
+	 * folder was emptied would be the same cluster, and pods that it does not know were deleted in it.
+	 */
+	ARG("--initial-cluster-token=%016" PRIx64 "%016" PRIx64, dice_roll(), dice_roll());
 	ARG("--snapshot-count=5000");
 	ARG("--auto-compaction-mode=revision");
 	ARG("--auto-compaction-retention=1000");

@@ -72,6 +72,31 @@ TEST(arguments)
 	rig_done(&r);
 }
 
+static const char *token_of(const struct etcd_child *c)
+{
+	static const char flag[] = "--initial-cluster-token=";
+	for (size_t i = 0; c->argv[i]; i++)
+		if (strncmp(c->argv[i], flag, sizeof(flag) - 1) == 0)
+			return c->argv[i] + sizeof(flag) - 1;
+	return "";
+}
+
+/* An etcd that begins anew in an emptied folder is another cluster: runners must not take it for the one they know. */
+TEST(every_cluster_has_an_id_of_its_own)
+{
+	struct rig r;
+	struct etcd_child one, two;
+	struct error err = {0};
+	rig_init(&r);
+	CHECK_INT(etcd_child_init(&one, &r.o, &err), 0);
+	CHECK_INT(etcd_child_init(&two, &r.o, &err), 0);
+	CHECK_INT(strlen(token_of(&one)), 32);
+	CHECK(strcmp(token_of(&one), token_of(&two)) != 0);
+	etcd_child_done(&one);
+	etcd_child_done(&two);
+	rig_done(&r);
+}
+
 TEST(a_port_that_is_taken_is_passed_over_and_the_choice_stays)
 {
 	struct rig r;
