@@ -274,9 +274,8 @@ enum queue_result reconcile(void *ctx, const char *name)
 	report_status(r, s, &plan);
 	if (plan.wake_at_ms)
 		queue_at(r->queue, name, plan.wake_at_ms);
-	/* the pod whose place it takes may go when the images are here */
-	if (s->want && s->want->replaces && map_get(&r->slots, s->want->replaces) &&
-	    s->claim == CLAIM_WANTED && !s->have)
+	/* the pod whose place it takes may go when the images are here, or when this one is not wanted any more */
+	if (s->want && s->want->replaces && map_get(&r->slots, s->want->replaces) && !s->have)
 		queue_add(r->queue, s->want->replaces);
 	if (plan.finished)
 		runner_forget(r, s);

@@ -125,6 +125,17 @@ static void bad_image(struct world *w)
 	user_put(w, "web", 2, "app:2", "");
 }
 
+/* The old pod runs on while the new one's image can not be had, and goes with it. */
+static void bad_image_given_up(struct world *w)
+{
+	static const char more[] = ",\"update\":{\"order\":\"stop-first\"}";
+	user_put(w, "web", 2, "app:1", more);
+	rest(w);
+	user_put(w, "web", 2, "absent:1", more);
+	world_run(w, 20 * SECOND_MS);
+	user_put(w, "web", 0, "absent:1", more);
+}
+
 static void bad_value(struct world *w)
 {
 	user_put(w, "web", 2, "app:1", "");
@@ -191,6 +202,7 @@ const struct scenario scenarios[] = {
         {"crashed", 1, crashed},
         {"shared network removed", 1, shared_network_removed},
         {"bad image", 2, bad_image},
+        {"bad image given up", 2, bad_image_given_up},
         {"bad value", 1, bad_value},
         {"node lost", 2, node_lost},
         {"node cut off", 2, node_cut_off},
