@@ -9,9 +9,6 @@
 
 enum {
 	MINUTE_MS = 60 * 1000,
-	USER_MEAN_MS = 10 * MINUTE_MS,
-	FAULT_MEAN_MS = 4 * MINUTE_MS,
-	DISTURBED_MS = 60 * MINUTE_MS,
 	/* the longest back-off (five minutes) twice, and the rollout behind it */
 	CONVERGE_MS = 15 * MINUTE_MS,
 	/* lost events are found by the slow list of a mirror, after up to twenty minutes; and what follows from them */
@@ -26,11 +23,21 @@ static bool converged(struct world *w, void *ctx _unused_)
 	return invariants_converged(w->invariants, &why);
 }
 
-static void disturb(struct world *w, int64_t ms)
+/* From now and then something to everything at once. */
+static const struct weather {
+	int64_t user_mean_ms, fault_mean_ms, disturbed_ms;
+} weathers[] = {
+        {10 * MINUTE_MS, 4 * MINUTE_MS, 60 * MINUTE_MS},
+        {2 * MINUTE_MS, MINUTE_MS, 30 * MINUTE_MS},
+        {20 * 1000, 8 * 1000, 5 * MINUTE_MS},
+        {5 * 1000, 1500, MINUTE_MS},
+};
+
+static void disturb(struct world *w, const struct weather *weather)
 {
-	int64_t until = world_now(w) + ms;
+	int64_t until = world_now(w) + weather->disturbed_ms;
 	while (world_now(w) < until && !w->failure) {
-		int64_t pause = (int64_t)timeline_below(w->time, 2 * USER_MEAN_MS);
+		int64_t pause = (int64_t)timeline_below(w->time, (uint64_t)(2 * weather->user_mean_ms));
 		world_run(w, MIN(pause, until - world_now(w)));
 		unsigned acts = 1 + (unsigned)timeline_below(w->time, 3);
 		while (acts-- && !w->failure)
@@ -55,8 +62,9 @@ static void check_quiet(struct world *w)
 
 static void round_of(struct world *w, struct life_result *ret)
 {
-	struct faults *f = faults_new(w, FAULT_MEAN_MS);
-	disturb(w, DISTURBED_MS);
+	const struct weather *weather = &weathers[timeline_below(w->time, ELEMENTS(weathers))];
+	struct faults *f = faults_new(w, weather->fault_mean_ms);
+	disturb(w, weather);
 	bool lost = faults_lost_events(f);
 	bool restored = faults_restored(f);
 	(void)faults_free(f);
