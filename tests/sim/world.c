@@ -61,7 +61,7 @@ static struct engine *new_engine(void *ctx, const struct engine_callbacks *cbs, 
 {
 	struct process *p = ctx;
 	const struct engine_config cfg = {.node = p->node->name, .parallel = 4};
-	return sim_engine_new(p->node->machine, &cfg, cbs, cbs_ctx);
+	return sim_engine_new_on(p->node->machine, p->loop, &cfg, cbs, cbs_ctx);
 }
 
 static void process_start(struct process *p)
@@ -511,12 +511,10 @@ void world_heal(struct world *w)
 		sim_up(n->machine);
 		for (unsigned k = 0; k < ROLE_KINDS; k++) {
 			struct process *p = &n->processes[k];
-			if (p->paused) {
-				loop_timer_in(&p->back, 0);
-				continue;
-			}
 			if (!p->loop || p->doomed)
 				continue;
+			if (p->paused)
+				loop_timer_in(&p->back, 0);
 			process_cut(p, false);
 			memory_store_hold_events(p->store, false);
 			memory_store_duplicate_events(p->store, false);

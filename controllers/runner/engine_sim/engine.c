@@ -216,6 +216,12 @@ static const struct engine_ops ops = {
 struct engine *sim_engine_new(struct sim_machine *m, const struct engine_config *cfg,
                               const struct engine_callbacks *cbs, void *ctx)
 {
+	return sim_engine_new_on(m, m->loop, cfg, cbs, ctx);
+}
+
+struct engine *sim_engine_new_on(struct sim_machine *m, struct loop *loop, const struct engine_config *cfg,
+                                 const struct engine_callbacks *cbs, void *ctx)
+{
 	struct sim_engine *e = NEW(struct sim_engine);
 	e->base.ops = &ops;
 	e->base.loop = m->loop;
@@ -229,9 +235,9 @@ struct engine *sim_engine_new(struct sim_machine *m, const struct engine_config 
 	list_init(&e->finished);
 	list_init(&e->logs);
 	list_append(&m->engines, &e->link);
-	loop_timer_init(m->loop, &e->connect, on_connect, e);
-	loop_timer_init(m->loop, &e->reports, on_reports, e);
-	loop_task_init(m->loop, &e->turn, on_turn, e);
+	loop_timer_init(loop, &e->connect, on_connect, e);
+	loop_timer_init(loop, &e->reports, on_reports, e);
+	loop_task_init(loop, &e->turn, on_turn, e);
 	sim_engine_connect(e);
 	return &e->base;
 }

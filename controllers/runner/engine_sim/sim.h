@@ -32,6 +32,9 @@ void sim_machine_size(struct sim_machine *m, int64_t cpus, int64_t memory) _nonn
 /* As engine_docker_new(). */
 struct engine *sim_engine_new(struct sim_machine *m, const struct engine_config *cfg, const struct engine_callbacks *cbs,
 			      void *ctx) _nonnull_(1, 2, 3);
+/* The same for a process with a loop of its own, which hears of the machine there; the machine works on without it. */
+struct engine *sim_engine_new_on(struct sim_machine *m, struct loop *loop, const struct engine_config *cfg,
+				 const struct engine_callbacks *cbs, void *ctx) _nonnull_(1, 2, 3, 4);
 
 /* --- images and programs --- */
 
