@@ -171,6 +171,28 @@ static void on_autonomy(void *ctx)
 	ready(r);
 }
 
+/* --- turns, and the sessions that wait for them --- */
+
+static enum queue_result on_turn(void *ctx, const char *name)
+{
+	struct runner *r = ctx;
+	enum queue_result result = reconcile(r, name);
+	sessions_turn(r->sessions, name);
+	return result;
+}
+
+static const struct slot *slot_of(void *ctx, const char *pod)
+{
+	const struct runner *r = ctx;
+	return map_get(&r->slots, pod);
+}
+
+static void look_at(void *ctx, const char *pod)
+{
+	const struct runner *r = ctx;
+	queue_add(r->queue, pod);
+}
+
 /* --- the engine --- */
 
 static void on_pod(void *ctx, const struct engine_pod *pod)
@@ -288,13 +310,14 @@ struct runner *runner_new(const struct runner_config *cfg, struct error *err)
 	r->engine_since_ms = loop_now(r->loop);
 	loop_timer_init(r->loop, &r->away, on_away, r);
 	loop_timer_init(r->loop, &r->autonomy, on_autonomy, r);
-	r->queue = queue_new(r->loop, 64, reconcile, r);
+	r->queue = queue_new(r->loop, 64, on_turn, r);
 	r->events = events_new(r->store, r->cfg.root, "runner", r->node);
 	remember_load(r);
 	r->engine = cfg->engine_new(cfg->ctx, &cbs, r, err);
 	if (!r->engine)
 		return runner_free(r);
-	r->sessions = sessions_new(r->loop, r->engine);
+	r->sessions = sessions_new(r->loop, r->engine,
+	                           &(struct sessions_host){.slot = slot_of, .look = look_at, .ctx = r});
 	open_mirror(r);
 	loop_timer_in(&r->away, ENGINE_AWAY_MS);
 	loop_timer_in(&r->autonomy, AUTONOMY_MS);

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "core/clock.h"
 #include "core/http/client.h"
 #include "core/log.h"
 #include "core/map.h"
@@ -12,9 +13,14 @@ enum { STREAM_ERROR = 3 };
 struct stream {
 	struct sessions *owner;
 	char *id;
+	char *pod, *container;
+	bool follow, timestamps;
 	struct http_client *client; /* NULL: it is over, and its key is still there */
 	struct http_call *call;     /* NULL: answered */
 	struct engine_op *op;       /* NULL: the log has ended */
+	int64_t run;                /* when the run of the container began whose log this is; 0: not known */
+	bool waits;                 /* for the container's next run */
+	int64_t waits_since;        /* wall clock ms: the log of the last run had ended */
 	bool paused;                /* the reader is slow */
 	bool over;                  /* to be closed in the next turn */
 	struct loop_timer idle;
@@ -23,6 +29,7 @@ struct stream {
 struct sessions {
 	struct loop *loop;
 	struct engine *engine;
+	struct sessions_host host;
 	struct map streams; /* id -> struct stream */
 	size_t count;       /* with a connection */
 	struct loop_task reap;
@@ -35,6 +42,7 @@ static void stream_close(struct stream *t)
 	if (t->op)
 		t->owner->engine->ops->cancel(t->owner->engine, t->op);
 	t->op = NULL;
+	t->waits = false;
 	loop_timer_stop(&t->idle);
 	if (!t->client)
 		return;
@@ -49,6 +57,8 @@ static void stream_free(void *p)
 	struct stream *t = p;
 	stream_close(t);
 	free(t->id);
+	free(t->pod);
+	free(t->container);
 	free(t);
 }
 
@@ -122,19 +132,80 @@ static bool on_data(void *ctx, int stream, const char *data, size_t len)
 	return more;
 }
 
+static void stream_end(struct stream *t)
+{
+	t->waits = false;
+	loop_timer_stop(&t->idle);
+	http_call_end(t->call);
+}
+
 static void on_log_end(void *ctx, enum engine_result result, const struct error *err)
 {
 	struct stream *t = ctx;
 	t->op = NULL;
-	loop_timer_stop(&t->idle);
 	if (!t->call)
 		return;
+	if (result == ENGINE_OK && t->follow) {
+		t->waits = true;
+		t->waits_since = clock_wall_ms();
+		t->owner->host.look(t->owner->host.ctx, t->pod);
+		return;
+	}
 	if (result != ENGINE_OK) {
 		const char *text = err && *err->text ? err->text : engine_result_name(result);
 		(void)send_frame(t, STREAM_ERROR, text, strlen(text));
-		loop_timer_stop(&t->idle);
 	}
-	http_call_end(t->call);
+	stream_end(t);
+}
+
+static const struct engine_container *engine_container_of(const struct stream *t, const struct slot *slot)
+{
+	for (size_t i = 0; slot && slot->have && i < slot->have->n_containers; i++)
+		if (streq(slot->have->containers[i].name, t->container))
+			return &slot->have->containers[i];
+	return NULL;
+}
+
+/* tail: lines; -1: all. since_ms: 0: from the beginning. */
+static void log_open(struct stream *t, int64_t tail, int64_t since_ms)
+{
+	struct sessions *owner = t->owner;
+	const struct engine_container *c = engine_container_of(t, owner->host.slot(owner->host.ctx, t->pod));
+	const struct engine_logs_request req = {
+	        .pod = t->pod,
+	        .container = t->container,
+	        .follow = t->follow,
+	        .timestamps = t->timestamps,
+	        .tail = tail,
+	        .since_ms = since_ms,
+	        .on_data = on_data,
+	        .done = on_log_end,
+	        .ctx = t,
+	};
+	t->waits = false;
+	t->run = c ? c->started_at : 0;
+	t->op = owner->engine->ops->logs(owner->engine, &req);
+}
+
+/* There will be no other run of the container. */
+static bool ended_for_good(const struct stream *t, const struct slot *slot)
+{
+	for (size_t i = 0; slot && slot->want && i < slot->want->containers.count; i++)
+		if (streq(LIST_ITEMS(&slot->want->containers, struct container)[i].name, t->container))
+			return slot->memory.containers[i].ended;
+	return !slot;
+}
+
+static void log_go_on(struct stream *t)
+{
+	const struct slot *slot = t->owner->host.slot(t->owner->host.ctx, t->pod);
+	const struct engine_container *c = engine_container_of(t, slot);
+	bool ran = c && (c->state == CONTAINER_RUNNING || c->state == CONTAINER_EXITED);
+	if (ran && c->started_at != t->run)
+		/* what the last run wrote was written before its log ended, of which a slow reader hears late */
+		log_open(t, -1, MIN(t->waits_since, c->started_at));
+	else if (ended_for_good(t, slot))
+		stream_end(t);
 }
 
 /* --- sessions --- */
@@ -174,16 +245,20 @@ static void stream_begin(struct stream *t, const struct session *s)
 	http_call_on_sent(t->call, on_sent);
 	loop_timer_in(&t->idle, SESSION_IDLE_MS);
 	bool since = schema_has(&session_schema, s, "since"), tail = schema_has(&session_schema, s, "tail");
-	t->op = owner->engine->ops->logs(owner->engine,
-	                                 &(struct engine_logs_request){.pod = s->pod,
-	                                                               .container = s->container,
-	                                                               .follow = s->follow,
-	                                                               .timestamps = s->timestamps,
-	                                                               .tail = tail ? s->tail : -1,
-	                                                               .since_ms = since ? s->since : 0,
-	                                                               .on_data = on_data,
-	                                                               .done = on_log_end,
-	                                                               .ctx = t});
+	t->pod = mem_strdup(s->pod);
+	t->container = mem_strdup(s->container);
+	t->follow = s->follow;
+	t->timestamps = s->timestamps;
+	log_open(t, tail ? s->tail : -1, since ? s->since : 0);
+}
+
+void sessions_turn(struct sessions *s, const char *pod)
+{
+	map_for_each (e, &s->streams) {
+		struct stream *t = e->value;
+		if (t->waits && streq(t->pod, pod))
+			log_go_on(t);
+	}
 }
 
 void sessions_change(struct sessions *s, const char *id, const struct session *now)
@@ -211,11 +286,12 @@ size_t sessions_count(const struct sessions *s)
 	return s->count;
 }
 
-struct sessions *sessions_new(struct loop *loop, struct engine *e)
+struct sessions *sessions_new(struct loop *loop, struct engine *e, const struct sessions_host *host)
 {
 	struct sessions *s = NEW(struct sessions);
 	s->loop = loop;
 	s->engine = e;
+	s->host = *host;
 	loop_task_init(loop, &s->reap, on_reap, s);
 	return s;
 }

@@ -12,10 +12,14 @@
  * An empty frame every SESSION_IDLE_MS keeps an idle stream alive. The body ends when the log ends; the API
  * ends it by answering or by cutting the connection, and deletes the key. A reader who is slow stops the
  * engine's stream, and the other way round: at most 256 KiB wait in between.
+ *
+ * A log that is followed goes on across restarts of its container, also when the container is made anew. It ends when
+ * the container has ended for good or its pod is gone.
  */
 #pragma once
 
 #include "controllers/runner/engine.h"
+#include "controllers/runner/slot.h"
 #include "kind/session.h"
 
 #define SESSIONS_MAX      64
@@ -24,7 +28,15 @@
 
 struct sessions;
 
-struct sessions *sessions_new(struct loop *loop, struct engine *e) _nonnull_(1, 2);
+/* What is known of pods. */
+struct sessions_host {
+	const struct slot *(*slot)(void *ctx, const char *pod); /* NULL: there is no such pod */
+	void (*look)(void *ctx, const char *pod);               /* have sessions_turn() called soon */
+	void *ctx;
+};
+
+struct sessions *sessions_new(struct loop *loop, struct engine *e, const struct sessions_host *host)
+	_nonnull_(1, 2, 3);
 /* Ends all streams. Before the engine is freed. NULL is fine; returns NULL. */
 struct sessions *sessions_free(struct sessions *s);
 /*
@@ -33,5 +45,7 @@ struct sessions *sessions_free(struct sessions *s);
  * API gives up by itself).
  */
 void sessions_change(struct sessions *s, const char *id, const struct session *now) _nonnull_(1, 2);
+/* The pod had its turn: what waits for a restart of one of its containers goes on, or ends. */
+void sessions_turn(struct sessions *s, const char *pod) _nonnull_(1, 2);
 /* Streams under way. */
 size_t sessions_count(const struct sessions *s) _nonnull_(1);
