@@ -236,6 +236,30 @@ void reply_done(struct reply *r)
 	r->value = value_unref(r->value);
 }
 
+/* What a streamed call came to, told. */
+static int stream_end(struct transfer *t, const char *where, CURLcode code)
+{
+	long status = 0;
+	(void)curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (t->enough)
+		return EXIT_OK;
+	if (code == CURLE_OPERATION_TIMEDOUT && status)
+		return EXIT_TIMEOUT;
+	if (code != CURLE_OK && status)
+		return cli_fail(EXIT_FAILED, "%s: the stream was cut: %s", where, curl_easy_strerror(code));
+	if (code != CURLE_OK)
+		return tell_unreachable(where, code);
+	int e = exit_code_of((int)status);
+	if (e != EXIT_OK) {
+		struct value *v = NULL;
+		if (json_parse(str_get(&t->error_body), t->error_body.len, &v, NULL) < 0)
+			v = NULL;
+		tell_error((int)status, v);
+		v = value_unref(v);
+	}
+	return e;
+}
+
 int api_stream(struct cli *c, const char *target, int64_t timeout_ms,
                bool (*on_data)(void *ctx, const char *data, size_t len), void *ctx)
 {
@@ -243,28 +267,57 @@ int api_stream(struct cli *c, const char *target, int64_t timeout_ms,
 	_cleanup_free_ char *where = api_prepare(c, &t, target);
 	(void)curl_easy_setopt(t.curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
 	(void)curl_easy_setopt(t.curl, CURLOPT_HTTPHEADER, t.headers);
-	CURLcode code = curl_easy_perform(t.curl);
-	long status = 0;
-	(void)curl_easy_getinfo(t.curl, CURLINFO_RESPONSE_CODE, &status);
-	int e;
-	if (t.enough)
-		e = EXIT_OK;
-	else if (code == CURLE_OPERATION_TIMEDOUT && status)
-		e = EXIT_TIMEOUT;
-	else if (code != CURLE_OK)
-		e = status ? cli_fail(EXIT_FAILED, "%s: the stream was cut: %s", where,
-		                      curl_easy_strerror(code))
-		           : tell_unreachable(where, code);
-	else
-		e = exit_code_of((int)status);
-	if (code == CURLE_OK && e != EXIT_OK) {
-		struct value *v = NULL;
-		if (json_parse(str_get(&t.error_body), t.error_body.len, &v, NULL) < 0)
-			v = NULL;
-		tell_error((int)status, v);
-		v = value_unref(v);
-	}
+	int e = stream_end(&t, where, curl_easy_perform(t.curl));
 	transfer_done(&t);
+	return e;
+}
+
+/* Runs all transfers to their ends; fills codes. */
+static void perform_all(struct transfer *all, CURLcode *codes, size_t n)
+{
+	CURLM *multi = curl_multi_init();
+	if (!multi)
+		abort();
+	for (size_t i = 0; i < n; i++)
+		(void)curl_multi_add_handle(multi, all[i].curl);
+	int running = (int)n;
+	while (running > 0) {
+		if (curl_multi_perform(multi, &running) != CURLM_OK ||
+		    (running > 0 && curl_multi_poll(multi, NULL, 0, 1000, NULL) != CURLM_OK))
+			break;
+	}
+	int left;
+	for (CURLMsg *m; (m = curl_multi_info_read(multi, &left));)
+		for (size_t i = 0; i < n; i++)
+			if (m->easy_handle == all[i].curl)
+				codes[i] = m->data.result;
+	for (size_t i = 0; i < n; i++)
+		(void)curl_multi_remove_handle(multi, all[i].curl);
+	(void)curl_multi_cleanup(multi);
+}
+
+int api_streams(struct cli *c, const struct api_stream *streams, size_t n)
+{
+	struct transfer *all = mem_zalloc(n * sizeof(*all));
+	CURLcode *codes = mem_zalloc(n * sizeof(*codes));
+	char **where = mem_zalloc(n * sizeof(*where));
+	int e = EXIT_OK;
+	for (size_t i = 0; i < n; i++) {
+		all[i] = (struct transfer){.on_data = streams[i].on_data, .ctx = streams[i].ctx};
+		where[i] = api_prepare(c, &all[i], streams[i].target);
+		(void)curl_easy_setopt(all[i].curl, CURLOPT_HTTPHEADER, all[i].headers);
+	}
+	perform_all(all, codes, n);
+	for (size_t i = 0; i < n; i++) {
+		int one = stream_end(&all[i], where[i], codes[i]);
+		if (e == EXIT_OK)
+			e = one;
+		transfer_done(&all[i]);
+		free(where[i]);
+	}
+	free(where);
+	free(codes);
+	free(all);
 	return e;
 }
 

@@ -34,6 +34,14 @@ int api_try(struct cli *c, const char *method, const char *target, const char *t
 int api_stream(struct cli *c, const char *target, int64_t timeout_ms,
 	       bool (*on_data)(void *ctx, const char *data, size_t len), void *ctx) _nonnull_(1, 2, 4) _must_check_;
 
+struct api_stream {
+	char *target;
+	bool (*on_data)(void *ctx, const char *data, size_t len);
+	void *ctx;
+};
+/* Several streams at once, until the last one ends. n: at least 1. The first exit code that is not EXIT_OK. */
+int api_streams(struct cli *c, const struct api_stream *streams, size_t n) _nonnull_(1, 2) _must_check_;
+
 /* Events of an event stream, put together from pieces. */
 struct sse {
 	struct str line, data;

@@ -5,13 +5,46 @@
 #include "cmd/tug/objects.h"
 #include "core/mem.h"
 
+#define LINE_MOST   65536 /* a longer line is cut where several pods are followed */
+#define FOLLOW_MOST 64    /* pods followed at once */
+
 /* Frames: 1 byte stream (1 stdout, 2 stderr, 3 error text), 4 bytes length big-endian, data. */
 struct frames {
 	unsigned char head[5];
 	size_t have; /* of head */
 	uint32_t left;
 	bool failed;
+	const char *prefix; /* of each line, where several pods are followed; NULL: bytes as they come */
+	struct str line[2]; /* with a prefix: what of a line is here, of stdout and stderr */
 };
+
+static bool put_line(struct frames *f, bool err)
+{
+	struct str *line = &f->line[err];
+	bool ok = fprintf(err ? stderr : stdout, "%s | %s\n", f->prefix, str_get(line)) >= 0;
+	str_clear(line);
+	return ok;
+}
+
+/* False: the reader of our output left. */
+static bool put(struct frames *f, const char *data, size_t n)
+{
+	bool err = f->head[0] != 1;
+	if (!f->prefix)
+		return fwrite(data, 1, n, err ? stderr : stdout) == n;
+	while (n) {
+		const char *end = memchr(data, '\n', n);
+		size_t len = end ? (size_t)(end - data) : n, room = LINE_MOST - f->line[err].len;
+		bool whole = end && len <= room;
+		len = MIN(len, room);
+		str_add(&f->line[err], data, len);
+		if ((whole || f->line[err].len == LINE_MOST) && !put_line(f, err))
+			return false;
+		data += len + whole;
+		n -= len + whole;
+	}
+	return true;
+}
 
 static bool on_frames(void *ctx, const char *data, size_t len)
 {
@@ -25,11 +58,11 @@ static bool on_frames(void *ctx, const char *data, size_t len)
 				          (uint32_t)f->head[3] << 8 | f->head[4];
 		} else {
 			size_t n = MIN(len, (size_t)f->left);
-			if (f->head[0] == 3 && !f->failed)
+			if (f->head[0] == 3 && !f->failed && !f->prefix)
 				(void)fputs("tug: ", stderr);
 			f->failed |= f->head[0] == 3;
-			if (fwrite(data, 1, n, f->head[0] == 1 ? stdout : stderr) != n)
-				return false; /* the reader of our output left */
+			if (!put(f, data, n))
+				return false;
 			data += n;
 			len -= n;
 			f->left -= (uint32_t)n;
@@ -40,31 +73,72 @@ static bool on_frames(void *ctx, const char *data, size_t len)
 	return fflush(stdout) == 0;
 }
 
+/* What is left of lines that did not end. */
+static void frames_done(struct frames *f)
+{
+	for (int err = 0; err < 2; err++) {
+		if (f->line[err].len)
+			(void)put_line(f, err);
+		str_done(&f->line[err]);
+	}
+	if (f->failed && !f->prefix)
+		(void)fputc('\n', stderr);
+}
+
+static void logs_path(struct cli *c, const char *project, const char *pod, struct str *path)
+{
+	object_path(path, &kind_pod, project, pod);
+	str_puts(path, "/logs?streams=1");
+	static const char *const given[] = {"container", "tail"};
+	for (size_t i = 0; i < ELEMENTS(given); i++) {
+		if (!cli_flag(c, given[i]))
+			continue;
+		str_printf(path, "&%s=", given[i]);
+		url_encode(path, cli_flag(c, given[i]));
+	}
+	if (add_since(c, path, '&') < 0)
+		return; /* check_flags() was there */
+	if (cli_flag(c, "follow"))
+		str_puts(path, "&follow=1");
+	if (cli_flag(c, "timestamps"))
+		str_puts(path, "&timestamps=1");
+}
+
 static int pod_logs(struct cli *c, const char *project, const char *pod)
 {
 	_cleanup_str_ struct str path = STR_INIT;
-	object_path(&path, &kind_pod, project, pod);
-	str_puts(&path, "/logs?streams=1");
-	static const struct {
-		const char *flag, *parameter;
-	} given[] = {{"container", "container"}, {"tail", "tail"}};
-	for (size_t i = 0; i < ELEMENTS(given); i++) {
-		if (!cli_flag(c, given[i].flag))
-			continue;
-		str_printf(&path, "&%s=", given[i].parameter);
-		url_encode(&path, cli_flag(c, given[i].flag));
-	}
-	if (add_since(c, &path, '&') < 0)
-		return EXIT_USAGE;
-	if (cli_flag(c, "follow"))
-		str_puts(&path, "&follow=1");
-	if (cli_flag(c, "timestamps"))
-		str_puts(&path, "&timestamps=1");
+	logs_path(c, project, pod, &path);
 	struct frames f = {0};
 	int e = api_stream(c, str_get(&path), 0, on_frames, &f);
-	if (f.failed)
-		(void)fputc('\n', stderr);
+	frames_done(&f);
 	return e == EXIT_OK && f.failed ? EXIT_FAILED : e;
+}
+
+/* The logs of all pods at once, each line with its pod's name. */
+static int follow_all(struct cli *c, const char *project, const struct value *pods)
+{
+	size_t n = MIN(value_count(pods), (size_t)FOLLOW_MOST);
+	struct api_stream *streams = mem_zalloc(n * sizeof(*streams));
+	struct frames *frames = mem_zalloc(n * sizeof(*frames));
+	if (n < value_count(pods))
+		cli_note(c, "following the first %zu of %zu pods", n, value_count(pods));
+	for (size_t i = 0; i < n; i++) {
+		struct str path = STR_INIT;
+		frames[i].prefix = value_get_string(value_at(pods, i), "name");
+		logs_path(c, project, frames[i].prefix, &path);
+		streams[i] = (struct api_stream){
+		        .target = str_take(&path), .on_data = on_frames, .ctx = &frames[i]};
+	}
+	int e = api_streams(c, streams, n);
+	for (size_t i = 0; i < n; i++) {
+		frames_done(&frames[i]);
+		if (e == EXIT_OK && frames[i].failed)
+			e = EXIT_FAILED;
+		free(streams[i].target);
+	}
+	free(streams);
+	free(frames);
+	return e;
 }
 
 /* Which container is meant is asked once, not of every pod. */
@@ -104,7 +178,9 @@ static int service_logs(struct cli *c, const char *project, const char *service)
 	e = check_container(c, service, value_at(pods, 0));
 	if (e)
 		return e;
-	bool many = value_count(pods) > 1, follow = cli_flag(c, "follow") != NULL;
+	bool many = value_count(pods) > 1;
+	if (many && cli_flag(c, "follow"))
+		return follow_all(c, project, pods);
 	value_for_each_item (i, p, pods) {
 		const char *name = value_get_string(p, "name");
 		if (many)
@@ -112,8 +188,6 @@ static int service_logs(struct cli *c, const char *project, const char *service)
 		int one = pod_logs(c, project, name);
 		if (e == EXIT_OK)
 			e = one;
-		if (follow)
-			break;
 	}
 	return e;
 }

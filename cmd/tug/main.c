@@ -96,7 +96,8 @@ const struct command commands[] = {
 	 "  tug logs web\n"
 	 "  tug logs -f --tail 20 web-0-1a2b3c4d5e\n"
 	 "  tug logs web -c app --since 10m\n",
-	 "For a microservice: the logs of all its pods one after the other; with --follow of its first pod.",
+	 "For a microservice: the logs of all its pods one after the other; with --follow all at once, each line with\n"
+	 "the name of its pod.",
 	 logs_flags, 1, 1, COMPLETE_POD, run_logs},
 	{"events", "", "what happened lately",
 	 "  tug events\n"

@@ -315,6 +315,27 @@ class Reading(Tug):
         self.on("GET", "/v1/pods?project=default&service=web", items(dict(POD, containers={"a": {}, "b": {}})))
         self.assertIn("a, b", self.tug("logs", "web", status=2).stderr)
 
+    def test_logs_of_several_pods_are_followed_at_once(self):
+        second = dict(POD, name="web-1-0123456789")
+        self.on("GET", "/v1/pods?project=default&service=web", items(POD, second))
+        both = threading.Barrier(2, timeout=60)  # each answers only when the other one was asked too
+
+        def log(*list_of):
+            def answer(body):
+                both.wait()
+                return 200, frames(*list_of)
+            return answer
+        self.on("GET", "/v1/pods/default/web-0-0123456789/logs?streams=1&follow=1", log((1, b"one\ntw"), (2, b"bad\n"), (1, b"o\nend")))
+        self.on("GET", "/v1/pods/default/web-1-0123456789/logs?streams=1&follow=1", log((1, b"x" * 70000 + b"\n")))
+        r = self.tug("logs", "-f", "web")
+        lines = r.stdout.splitlines()
+        self.assertEqual([w for w in lines if w.startswith("web-0")], ["web-0-0123456789 | " + w for w in ("one", "two", "end")])
+        self.assertEqual([len(w) - len("web-1-0123456789 | ") for w in lines if w.startswith("web-1")], [65536, 70000 - 65536])
+        self.assertEqual(r.stderr, "web-0-0123456789 | bad\n")
+        self.on("GET", "/v1/pods/default/web-1-0123456789/logs?streams=1&follow=1", log((3, b"the node is lost")))
+        r = self.tug("logs", "-f", "web", status=1)
+        self.assertIn("web-1-0123456789 | the node is lost", r.stderr)
+
     def test_events(self):
         event = {"kind": "event", "at": 1000, "type": "Warning", "reason": "Failed", "object": "pod/default/x", "message": "why",
                  "role": "runner", "node": "n1", "name": "e"}
