@@ -129,11 +129,8 @@ int etcd_child_init(struct etcd_child *c, const struct options *o, struct error 
 	ARG("--listen-peer-urls=http://127.0.0.1:%u", port + 1);
 	ARG("--initial-advertise-peer-urls=http://127.0.0.1:%u", port + 1);
 	ARG("--initial-cluster=%s=http://127.0.0.1:%u", o->node, port + 1);
-	/*
-	 * Counts at the first start only. The id of a cluster is a hash of this and of the URLs: without it an etcd whose
-	 * folder was emptied would be the same cluster, and pods that it does not know were deleted in it.
-	 */
-	ARG("--initial-cluster-token=%016" PRIx64 "%016" PRIx64, dice_roll(), dice_roll());
+	c->token = &c->argv[n++];
+	etcd_child_renew(c);
 	ARG("--snapshot-count=5000");
 	ARG("--auto-compaction-mode=revision");
 	ARG("--auto-compaction-retention=1000");
@@ -151,6 +148,16 @@ int etcd_child_init(struct etcd_child *c, const struct options *o, struct error 
 	c->env[1] = mem_strdup("ETCD_UNSUPPORTED_ARCH=arm");
 #endif
 	return 0;
+}
+
+/*
+ * The token counts only where etcd finds no data. The id of a cluster is a hash of it and of the URLs: without a new one an
+ * etcd whose folder was emptied would be the same cluster, and pods that it does not know would be deleted ones.
+ */
+void etcd_child_renew(struct etcd_child *c)
+{
+	free(*c->token);
+	*c->token = mem_printf("--initial-cluster-token=%016" PRIx64 "%016" PRIx64, dice_roll(), dice_roll());
 }
 
 void etcd_child_done(struct etcd_child *c)

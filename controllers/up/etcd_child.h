@@ -8,6 +8,7 @@ struct etcd_child {
 	char *argv[64]; /* NULL-terminated */
 	char *env[8];
 	char *endpoint; /* "http://127.0.0.1:2379" */
+	char **token;	/* the argument that is new with each start */
 };
 
 /*
@@ -17,6 +18,8 @@ struct etcd_child {
  */
 int etcd_child_init(struct etcd_child *c, const struct options *o, struct error *err) _nonnull_(1, 2, 3) _must_check_;
 void etcd_child_done(struct etcd_child *c) _nonnull_(1);
+/* Before each start: should it begin a new cluster, that is one with an id of its own. */
+void etcd_child_renew(struct etcd_child *c) _nonnull_(1);
 
 /*
  * Writes <data-dir>/etcd.env: shell lines that set ETCDCTL_API, ETCDCTL_ENDPOINTS and, for TLS, the certificates, for

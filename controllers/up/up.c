@@ -165,6 +165,8 @@ static void on_child_exit(void *ctx, int status)
 static void child_start(struct up *u, struct child *c, const char *why)
 {
 	bool etcd = c->view.stage == 0;
+	if (etcd)
+		etcd_child_renew(&u->etcd);
 	struct proc_spec spec = {
 	        .argv = etcd ? (const char *const *)u->etcd.argv : c->argv,
 	        .env = etcd ? (const char *const *)u->etcd.env : c->env,

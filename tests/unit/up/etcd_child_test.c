@@ -85,15 +85,18 @@ static const char *token_of(const struct etcd_child *c)
 TEST(every_cluster_has_an_id_of_its_own)
 {
 	struct rig r;
-	struct etcd_child one, two;
+	struct etcd_child c;
 	struct error err = {0};
 	rig_init(&r);
-	CHECK_INT(etcd_child_init(&one, &r.o, &err), 0);
-	CHECK_INT(etcd_child_init(&two, &r.o, &err), 0);
-	CHECK_INT(strlen(token_of(&one)), 32);
-	CHECK(strcmp(token_of(&one), token_of(&two)) != 0);
-	etcd_child_done(&one);
-	etcd_child_done(&two);
+	CHECK_INT(etcd_child_init(&c, &r.o, &err), 0);
+	char *first = strdup(token_of(&c));
+	CHECK_INT(strlen(first), 32);
+	etcd_child_renew(&c);
+	CHECK_INT(strlen(token_of(&c)), 32);
+	CHECK(strcmp(first, token_of(&c)) != 0);
+	CHECK(has_arg(&c, "--snapshot-count=5000"));
+	free(first);
+	etcd_child_done(&c);
 	rig_done(&r);
 }
 
