@@ -7,7 +7,7 @@
  * say "already so" when the first one landed. A start that timed out is not repeated: it may still be under
  * way, and the second one would only queue behind it.
  */
-#include "controllers/runner/engine_docker/docker.h"
+#include "controllers/runner/engine_docker/action.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -16,38 +16,7 @@
 #include "core/json.h"
 #include "core/mem.h"
 
-#define TRIES          2
-#define REMOVE_POLL_MS 100
-#define REMOVE_POLLS   300
-
-enum action_kind { ACTION_CREATE, ACTION_START, ACTION_STOP, ACTION_REMOVE };
-
-struct docker_action {
-	struct list link; /* docker->actions */
-	struct list slot; /* docker->waiting */
-	struct docker *d;
-	enum action_kind kind;
-	bool has_slot;
-	struct http_call *call;
-	struct loop_timer timer; /* between two looks at a removal */
-	char id[ID_SIZE];
-	char *pod;
-	const struct docker_target *target; /* create */
-	char *body;
-	int64_t grace_ms;
-	bool force;    /* remove */
-	bool killed;   /* stop */
-	bool unpaused; /* stop */
-	bool timed_out;
-	unsigned tries, polls;
-	uint64_t runs; /* of the container when start was sent */
-	uint64_t seq;  /* of the container when it was looked at in the end */
-	docker_action_fn *on_end;
-	void *ctx;
-	struct error err;
-};
-
-static void action_send(struct docker_action *a);
+#define TRIES 2
 
 /* --- beginning and end --- */
 
@@ -81,7 +50,7 @@ static void slot_release(struct docker *d)
 	action_send(next);
 }
 
-static void action_end(struct docker_action *a, enum engine_result result)
+void action_end(struct docker_action *a, enum engine_result result)
 {
 	if (a->has_slot)
 		slot_release(a->d);
@@ -119,7 +88,7 @@ static void action_begin(struct docker_action *a)
 	}
 }
 
-static struct docker_container *action_container(const struct docker_action *a)
+struct docker_container *action_container(const struct docker_action *a)
 {
 	return map_get(&a->d->containers, a->id);
 }
@@ -139,15 +108,13 @@ static const struct value *lookup_find(const struct docker_action *a, const stru
 	return NULL;
 }
 
-static void action_repeat(struct docker_action *a)
+void action_repeat(struct docker_action *a)
 {
 	if (a->tries < TRIES)
 		action_send(a);
 	else
 		action_end(a, ENGINE_E_UNKNOWN);
 }
-
-static void on_killed(void *ctx, const struct http_response *r);
 
 /* The engine answered the list: what became of it? */
 static void lookup_decide(struct docker_action *a, const struct value *item)
@@ -184,7 +151,7 @@ static void lookup_decide(struct docker_action *a, const struct value *item)
 			a->killed = true;
 			a->call = docker_call(d, d->works, "POST",
 			                      mem_printf("/containers/%s/kill?signal=KILL", a->id), NULL,
-			                      DEADLINE_KILL, on_killed, a);
+			                      DEADLINE_KILL, action_killed, a);
 		}
 		return;
 	case ACTION_REMOVE:
@@ -216,7 +183,7 @@ static void on_lookup(void *ctx, const struct http_response *r)
 }
 
 /* A reply did not come. */
-static void action_unknown(struct docker_action *a, const struct http_response *r)
+void action_unknown(struct docker_action *a, const struct http_response *r)
 {
 	struct docker *d = a->d;
 	(void)error_set(&a->err, -EIO, "", "the engine: %s", r->text);
@@ -235,8 +202,8 @@ static void action_unknown(struct docker_action *a, const struct http_response *
 }
 
 /* A refusal: its text into a->err, its meaning. */
-static enum engine_result action_refused(struct docker_action *a, enum dialect_call call,
-                                         const struct http_response *r, enum dialect_hint *ret_hint)
+enum engine_result action_refused(struct docker_action *a, enum dialect_call call,
+                                  const struct http_response *r, enum dialect_hint *ret_hint)
 {
 	_cleanup_value_ struct value *body = NULL;
 	const char *message = NULL;
@@ -250,323 +217,9 @@ static enum engine_result action_refused(struct docker_action *a, enum dialect_c
 	                     ret_hint);
 }
 
-/* --- create --- */
-
-/* Takes over the container that was made or found. False: its labels are not ours. */
-static bool create_learn(struct docker_action *a, const char *id, const struct value *labels,
-                         const char *mode)
-{
-	struct docker_container *c = state_learn(a->d, id, labels);
-	if (!c)
-		return false;
-	const char *joined = mode ? str_after(mode, "container:") : NULL;
-	free(c->joined);
-	c->joined = mem_strdup(joined);
-	if (c->state == CONTAINER_MISSING)
-		c->state = CONTAINER_CREATED;
-	state_changed(a->d, c->pod);
-	return true;
-}
-
-static void on_stale_removed(void *ctx, const struct http_response *r)
-{
-	struct docker_action *a = ctx;
-	a->call = NULL;
-	if (r->result == HTTP_OK && (r->status == 204 || r->status == 404)) {
-		action_repeat(a);
-		return;
-	}
-	action_end(a, docker_reply_error(a->d, CALL_REMOVE, r, &a->err));
-}
-
-/* Somebody has the name: one of ours that fits is what was wanted, one that does not goes, a foreign one
- * stays. */
-static void on_holder(void *ctx, const struct http_response *r)
-{
-	struct docker_action *a = ctx;
-	struct docker *d = a->d;
-	const struct docker_target *t = a->target;
-	a->call = NULL;
-	_cleanup_value_ struct value *v = NULL, *body = NULL;
-	if (r->result == HTTP_OK && r->status == 404) {
-		action_repeat(a);
-		return;
-	}
-	if (r->result != HTTP_OK || r->status != 200 || json_parse(r->body, r->body_len, &v, NULL) < 0 ||
-	    json_parse(a->body, strlen(a->body), &body, NULL) < 0) {
-		enum engine_result result = docker_reply_error(d, CALL_INSPECT, r, &a->err);
-		action_end(a, result ? result : ENGINE_E_FAILED);
-		return;
-	}
-	const struct value *labels = value_get(value_get(v, "Config"), "Labels");
-	const char *id = value_get_string(v, "Id"), *name = value_get_string(v, "Name");
-	const char *mode = value_get_string(value_get(v, "HostConfig"), "NetworkMode");
-	const char *want = value_get_string(value_get(body, "HostConfig"), "NetworkMode");
-	bool ours = id && strlen(id) == ID_SIZE - 1 && name &&
-	            streq(*name == '/' ? name + 1 : name, t->full_name) &&
-	            str_equal(value_get_string(labels, "tug.node"), d->node) &&
-	            str_equal(value_get_string(labels, "tug.pod"), a->pod) &&
-	            str_equal(value_get_string(labels, "tug.container"), t->name ? t->name : "");
-	if (!ours) {
-		(void)error_set(
-		        &a->err, -EEXIST, "",
-		        "the container name %s is taken by %.12s, which is not tug's: remove or rename it",
-		        t->full_name, id ? id : "another container");
-		action_end(a, ENGINE_E_NAME_TAKEN);
-		return;
-	}
-	bool fits =
-	        str_equal(value_get_string(labels, "tug.spec"), t->spec) && (!want || str_equal(mode, want));
-	if (!fits) {
-		a->call = docker_call(d, d->creates, "DELETE", mem_printf("/containers/%s?v=1&force=1", id),
-		                      NULL, DEADLINE_REMOVE, on_stale_removed, a);
-		return;
-	}
-	bool learned = create_learn(a, id, labels, mode);
-	if (learned)
-		(void)container_of_inspect(map_get(&d->containers, id), v, false);
-	action_end(a, learned ? ENGINE_OK : ENGINE_E_FAILED);
-}
-
-static void on_created(void *ctx, const struct http_response *r)
-{
-	struct docker_action *a = ctx;
-	struct docker *d = a->d;
-	a->call = NULL;
-	if (r->result != HTTP_OK) {
-		action_unknown(a, r);
-		return;
-	}
-	if (r->status != 201) {
-		enum dialect_hint hint;
-		enum engine_result result = action_refused(a, CALL_CREATE, r, &hint);
-		if (hint == HINT_NAME_IN_USE)
-			/* the name holds letters that no id has, so it is no prefix of one */
-			a->call = docker_call(d, d->quick, "GET",
-			                      mem_printf("/containers/%s/json", a->target->full_name), NULL,
-			                      DEADLINE_INSPECT, on_holder, a);
-		else
-			action_end(a, result ? result : ENGINE_E_FAILED);
-		return;
-	}
-	_cleanup_value_ struct value *reply = NULL, *body = NULL;
-	bool learned = json_parse(r->body, r->body_len, &reply, NULL) == 0 &&
-	               json_parse(a->body, strlen(a->body), &body, NULL) == 0 &&
-	               create_learn(a, value_get_string(reply, "Id"), value_get(body, "Labels"),
-	                            value_get_string(value_get(body, "HostConfig"), "NetworkMode"));
-	if (!learned)
-		(void)error_set(&a->err, -EPROTO, "",
-		                "the engine's reply to create names no new container: %.200s", r->body);
-	action_end(a, learned ? ENGINE_OK : ENGINE_E_FAILED);
-}
-
-/* --- a look at what came of it --- */
-
-/* The port promises that who started or stopped a container knows how it is then. */
-static void on_looked(void *ctx, const struct http_response *r)
-{
-	struct docker_action *a = ctx;
-	a->call = NULL;
-	struct docker_container *c = action_container(a);
-	_cleanup_value_ struct value *v = NULL;
-	if (c && c->seq == a->seq && r->result == HTTP_OK && r->status == 200 &&
-	    json_parse(r->body, r->body_len, &v, NULL) == 0 && container_of_inspect(c, v, false)) {
-		c->seq++;
-		state_changed(a->d, c->pod);
-	}
-	action_end(a, ENGINE_OK);
-}
-
-static void action_look(struct docker_action *a, const struct docker_container *c)
-{
-	a->seq = c->seq;
-	a->call = docker_call(a->d, a->d->quick, "GET", mem_printf("/containers/%s/json", a->id), NULL,
-	                      DEADLINE_INSPECT, on_looked, a);
-}
-
-/* --- start --- */
-
-static void on_stale_gone(void *ctx, const struct http_response *r)
-{
-	struct docker_action *a = ctx;
-	a->call = NULL;
-	struct docker_container *c = action_container(a);
-	bool gone = r->result == HTTP_OK && (r->status == 204 || r->status == 404);
-	if (gone && c)
-		state_removed(a->d, c);
-	action_end(a, gone ? ENGINE_E_GONE : ENGINE_E_FAILED);
-}
-
-static void on_started(void *ctx, const struct http_response *r)
-{
-	struct docker_action *a = ctx;
-	a->call = NULL;
-	if (r->result != HTTP_OK) {
-		action_unknown(a, r);
-		return;
-	}
-	struct docker_container *c = action_container(a);
-	if (r->status == 204 || r->status == 304) {
-		if (c && r->status == 204)
-			state_started(a->d, c, a->runs);
-		/* it runs already, or its event could not tell whether it is a new run */
-		if (c && c->state != CONTAINER_RUNNING && (r->status == 304 || c->inspect))
-			action_look(a, c);
-		else
-			action_end(a, ENGINE_OK);
-		return;
-	}
-	enum dialect_hint hint;
-	enum engine_result result = action_refused(a, CALL_START, r, &hint);
-	if (hint == HINT_STALE) {
-		a->call = docker_call(a->d, a->d->works, "DELETE",
-		                      mem_printf("/containers/%s?v=1&force=1", a->id), NULL, DEADLINE_REMOVE,
-		                      on_stale_gone, a);
-		return;
-	}
-	if (c && hint == HINT_GONE)
-		state_removed(a->d, c);
-	else if (c)
-		state_start_failed(a->d, c, a->err.text);
-	action_end(a, result);
-}
-
-/* --- stop --- */
-
-static void stop_landed(struct docker_action *a)
-{
-	struct docker_container *c = action_container(a);
-	if (!c || c->state != CONTAINER_RUNNING) { /* its event was faster than the reply, as usual */
-		action_end(a, ENGINE_OK);
-		return;
-	}
-	action_look(a, c);
-}
-
-static void on_killed(void *ctx, const struct http_response *r)
-{
-	struct docker_action *a = ctx;
-	a->call = NULL;
-	if (r->result != HTTP_OK) {
-		action_unknown(a, r);
-		return;
-	}
-	enum dialect_hint hint;
-	enum engine_result result = r->status == 204 ? ENGINE_OK : action_refused(a, CALL_STOP, r, &hint);
-	if (result)
-		action_end(a, result);
-	else
-		stop_landed(a);
-}
-
-static void on_unpaused(void *ctx, const struct http_response *r)
-{
-	struct docker_action *a = ctx;
-	a->call = NULL;
-	if (r->result == HTTP_OK)
-		action_send(a); /* whatever it said: stop tells */
-	else
-		action_unknown(a, r);
-}
-
-static void stop_unpause(struct docker_action *a)
-{
-	a->unpaused = true;
-	a->call = docker_call(a->d, a->d->works, "POST", mem_printf("/containers/%s/unpause", a->id), NULL,
-	                      DEADLINE_KILL, on_unpaused, a);
-}
-
-static void on_stopped(void *ctx, const struct http_response *r)
-{
-	struct docker_action *a = ctx;
-	a->call = NULL;
-	if (r->result != HTTP_OK) {
-		action_unknown(a, r);
-		return;
-	}
-	if (r->status == 204 || r->status == 304) {
-		stop_landed(a);
-		return;
-	}
-	enum dialect_hint hint;
-	enum engine_result result = action_refused(a, CALL_STOP, r, &hint);
-	struct docker_container *c = action_container(a);
-	if (hint == HINT_GONE && c)
-		state_removed(a->d, c);
-	if (hint == HINT_PAUSED && !a->unpaused)
-		stop_unpause(a);
-	else if (hint == HINT_DONE)
-		stop_landed(a);
-	else
-		action_end(a, result);
-}
-
-/* --- remove --- */
-
-static void on_polled(void *ctx, const struct http_response *r);
-
-static void on_poll(void *ctx)
-{
-	struct docker_action *a = ctx;
-	a->call = docker_call(a->d, a->d->quick, "GET", mem_printf("/containers/%s/json", a->id), NULL,
-	                      DEADLINE_INSPECT, on_polled, a);
-}
-
-static void remove_landed(struct docker_action *a)
-{
-	struct docker_container *c = action_container(a);
-	if (c)
-		state_removed(a->d, c);
-	action_end(a, ENGINE_OK);
-}
-
-/* Somebody else's removal is under way: it is ours when it is through. */
-static void on_polled(void *ctx, const struct http_response *r)
-{
-	struct docker_action *a = ctx;
-	a->call = NULL;
-	if (r->result == HTTP_OK && r->status == 404) {
-		remove_landed(a);
-		return;
-	}
-	if (++a->polls > REMOVE_POLLS) {
-		(void)error_set(&a->err, -EBUSY, "",
-		                "a removal of this container is under way and does not end");
-		action_end(a, ENGINE_E_FAILED);
-		return;
-	}
-	loop_timer_in(&a->timer, REMOVE_POLL_MS);
-}
-
-static void on_removed(void *ctx, const struct http_response *r)
-{
-	struct docker_action *a = ctx;
-	a->call = NULL;
-	if (r->result != HTTP_OK) {
-		action_unknown(a, r);
-		return;
-	}
-	if (r->status == 204) {
-		remove_landed(a);
-		return;
-	}
-	enum dialect_hint hint;
-	enum engine_result result = action_refused(a, CALL_REMOVE, r, &hint);
-	if (hint == HINT_GONE) {
-		remove_landed(a);
-	} else if (hint == HINT_IN_PROGRESS) {
-		loop_timer_in(&a->timer, REMOVE_POLL_MS);
-	} else if (hint == HINT_RUNNING && !a->force) { /* somebody started it again */
-		a->force = true;
-		action_send(a);
-	} else {
-		action_end(a, result ? result : ENGINE_E_FAILED);
-	}
-}
-
 /* --- sending --- */
 
-static void action_send(struct docker_action *a)
+void action_send(struct docker_action *a)
 {
 	struct docker *d = a->d;
 	struct docker_container *c = action_container(a);
@@ -577,27 +230,27 @@ static void action_send(struct docker_action *a)
 		str_puts(&target, "/containers/create?name=");
 		http_escape(&target, a->target->full_name);
 		a->call = docker_call(d, d->creates, "POST", str_take(&target), a->body, DEADLINE_CREATE,
-		                      on_created, a);
+		                      action_created, a);
 		return;
 	case ACTION_START:
 		a->runs = c ? c->runs : 0;
 		a->call = docker_call(d, d->works, "POST", mem_printf("/containers/%s/start", a->id), NULL,
-		                      DEADLINE_START, on_started, a);
+		                      DEADLINE_START, action_started, a);
 		return;
 	case ACTION_STOP:
 		if (c && c->paused && d->dialect->unpause_to_stop && !a->unpaused) {
-			stop_unpause(a);
+			action_unpause(a);
 			return;
 		}
 		a->call = docker_call(
 		        d, d->works, "POST",
 		        mem_printf("/containers/%s/stop?t=%" PRId64, a->id, (a->grace_ms + 999) / 1000), NULL,
-		        a->grace_ms + DEADLINE_STOP, on_stopped, a);
+		        a->grace_ms + DEADLINE_STOP, action_stopped, a);
 		return;
 	case ACTION_REMOVE:
 		a->call = docker_call(d, d->works, "DELETE",
 		                      mem_printf("/containers/%s?v=1%s", a->id, a->force ? "&force=1" : ""),
-		                      NULL, DEADLINE_REMOVE, on_removed, a);
+		                      NULL, DEADLINE_REMOVE, action_removed, a);
 		return;
 	}
 }
@@ -616,7 +269,7 @@ static struct docker_action *action_on(struct docker *d, enum action_kind kind,
 {
 	struct docker_action *a = action_new(d, kind, c->pod->name, on_end, ctx);
 	memcpy(a->id, c->id, ID_SIZE);
-	loop_timer_init(d->base.loop, &a->timer, on_poll, a);
+	loop_timer_init(d->base.loop, &a->timer, action_poll, a);
 	return a;
 }
 

@@ -8,8 +8,9 @@
  *   events.c    the event streams
  *   image.c     which images are here; pull.c: pull and import
  *   target.c    a pod of the store as bodies of create; pause.c: the image of its infra container
- *   action.c    one create, start, stop or removal with its deadline, its repetition and its unknown outcomes
- *   pod_ops.c   the port's operations on pods, made of actions
+ *   action.c    one create, start, stop or removal with its deadline, its repetition and its unknown outcomes;
+ *		 action_create.c and action_run.c read the replies
+ *   pod_op.c    the order of operations on one pod; pod_create.c and pod_ops.c: these operations, made of actions
  *   logs.c      log streams
  *   dialect.c   the differences between Docker and Podman, and what their refusals mean
  *
@@ -262,7 +263,7 @@ void action_stop(struct docker *d, const struct docker_container *c, int64_t gra
 void action_remove(struct docker *d, const struct docker_container *c, bool force, docker_action_fn *on_end, void *ctx);
 void actions_done(struct docker *d);
 
-/* --- pod_ops.c */
+/* --- pod_create.c and pod_ops.c */
 struct engine_op *pod_create(struct engine *e, const struct pod *pod, uint64_t cluster, int64_t rev,
 			     engine_done_fn *done, void *ctx);
 struct engine_op *container_start(struct engine *e, const char *pod, const char *container, engine_done_fn *done,

@@ -1,4 +1,4 @@
-/* What the machine (machine.c) and its engines (engine.c, ops.c, logs.c) share. Not for others. */
+/* What the machine (machine.c, control.c) and its engines (engine.c, ops.c, port.c, logs.c) share. Not for others. */
 #pragma once
 
 #include "controllers/runner/engine_sim/sim.h"
@@ -65,6 +65,13 @@ struct sim_machine {
 	uint64_t operations, serials;
 };
 
+struct sim_fault_entry {
+	struct list link;
+	enum sim_op op;
+	enum sim_fault fault;
+	unsigned times;
+};
+
 struct sim_offer {
 	enum engine_result result;
 	char *text;
@@ -103,10 +110,40 @@ struct sim_engine {
 	struct list logs; /* open log streams */
 };
 
+enum sim_op_kind { OP_FIND, OP_PULL, OP_IMPORT, OP_CREATE, OP_START, OP_STOP, OP_REMOVE, OP_REPAIR };
+
+struct sim_work {
+	struct sim_operation op;
+	enum sim_op_kind kind;
+	char *pod, *container, *ref;
+	int64_t grace_ms;
+	struct pod *spec; /* create */
+	uint64_t cluster;
+	int64_t rev;
+	void (*on_progress)(void *ctx, int64_t now, int64_t total);
+	struct loop_timer timer, deadline;
+	bool slot;
+	bool telling; /* pull: inside of on_progress */
+	bool halfway; /* pull: the first half was told; remove: the programs were stopped */
+	bool stalled; /* it came due while the engine hung */
+	bool faulty;
+	enum sim_fault fault;
+};
+
 /* --- machine.c */
 uint64_t sim_roll(struct sim_machine *m);
+void sim_offer_free(void *p);
+void sim_program_free(void *p);
 struct sim_container *sim_find(const struct sim_machine *m, const char *pod, const char *container);
 void sim_changed(struct sim_machine *m, const struct sim_pod *pod);
+/* Its program ended. */
+void sim_exited(struct sim_container *c, int64_t code, bool oom);
+enum engine_result sim_program_start(struct sim_machine *m, struct sim_container *c, struct error *err);
+void sim_container_remove(struct sim_pod *pod, size_t at);
+void sim_add_line(struct sim_container *c, int stream, const char *text);
+/* The network of a pod with several containers, which has their ports. Not needed, or there already: ENGINE_OK. */
+enum engine_result sim_infra_start(struct sim_pod *pod, struct error *err);
+void sim_infra_stop(struct sim_pod *pod);
 /* These are what the operations do, at once; text: the reason of a refusal. */
 enum engine_result sim_do_create(struct sim_machine *m, const char *node, const struct pod *from, uint64_t cluster,
 				 int64_t rev, struct error *err);
@@ -133,6 +170,20 @@ void sim_operation_init(struct sim_engine *e, struct sim_operation *op, engine_d
 void sim_operation_end(struct sim_operation *op, enum engine_result result, const struct error *err);
 
 /* --- ops.c */
+struct sim_work *sim_work_new(struct engine *base, enum sim_op_kind kind, const char *pod, engine_done_fn *done,
+			      void *ctx);
+/* Queues it, or ends it when the engine is away. */
+struct engine_op *sim_work_begin(struct sim_work *w);
+void sim_cancel(struct engine *base, struct engine_op *handle);
+/* Tells the ends of operations. */
+void sim_ops_turn(struct sim_engine *e);
+/* The engine is gone: what is under way ends with an unknown outcome, what waits with none. */
+void sim_ops_lost(struct sim_engine *e);
+/* It answers again: what it was asked for meanwhile is carried out. */
+void sim_ops_wake(struct sim_engine *e);
+void sim_ops_free(struct sim_engine *e);
+
+/* --- port.c */
 struct engine_op *sim_image_find(struct engine *e, const char *ref, engine_done_fn *done, void *ctx);
 struct engine_op *sim_image_pull(struct engine *e, const char *ref, void (*on_progress)(void *, int64_t, int64_t),
 				 engine_done_fn *done, void *ctx);
@@ -147,15 +198,6 @@ struct engine_op *sim_container_stop(struct engine *e, const char *pod, const ch
 struct engine_op *sim_pod_remove_op(struct engine *e, const char *pod, int64_t grace_ms, engine_done_fn *done,
 				    void *ctx);
 struct engine_op *sim_pod_repair(struct engine *e, const char *pod, int64_t grace_ms, engine_done_fn *done, void *ctx);
-void sim_cancel(struct engine *base, struct engine_op *handle);
-
-/* Tells the ends of operations. */
-void sim_ops_turn(struct sim_engine *e);
-/* The engine is gone: what is under way ends with an unknown outcome, what waits with none. */
-void sim_ops_lost(struct sim_engine *e);
-/* It answers again: what it was asked for meanwhile is carried out. */
-void sim_ops_wake(struct sim_engine *e);
-void sim_ops_free(struct sim_engine *e);
 
 /* --- logs.c */
 struct engine_op *sim_logs(struct engine *e, const struct engine_logs_request *req);

@@ -12,13 +12,6 @@
 
 #define LINES_MAX 10000 /* of one container's log */
 
-struct sim_fault_entry {
-	struct list link;
-	enum sim_op op;
-	enum sim_fault fault;
-	unsigned times;
-};
-
 /* xorshift64 */
 uint64_t sim_roll(struct sim_machine *m)
 {
@@ -81,14 +74,14 @@ static void pod_free(void *p)
 	free(pod);
 }
 
-static void offer_free(void *p)
+void sim_offer_free(void *p)
 {
 	struct sim_offer *o = p;
 	free(o->text);
 	free(o);
 }
 
-static void program_free(void *p)
+void sim_program_free(void *p)
 {
 	struct sim_program *program = p;
 	free((char *)program->text);
@@ -101,8 +94,8 @@ struct sim_machine *sim_machine_free(struct sim_machine *m)
 	if (!m)
 		return NULL;
 	map_done(&m->pods, pod_free);
-	map_done(&m->registry, offer_free);
-	map_done(&m->programs, program_free);
+	map_done(&m->registry, sim_offer_free);
+	map_done(&m->programs, sim_program_free);
 	map_done(&m->images, NULL);
 	map_done(&m->foreign, NULL);
 	map_done(&m->ports, NULL);
@@ -155,7 +148,7 @@ static void drop_ports(struct sim_container *c)
 		c->port_given[i] = 0;
 }
 
-static void container_exited(struct sim_container *c, int64_t code, bool oom)
+void sim_exited(struct sim_container *c, int64_t code, bool oom)
 {
 	struct sim_machine *m = c->pod->m;
 	if (c->state != CONTAINER_RUNNING)
@@ -177,10 +170,10 @@ static void on_program_end(void *ctx)
 {
 	struct sim_container *c = ctx;
 	const struct sim_program *p = map_get(&c->pod->m->programs, c->image);
-	container_exited(c, p ? p->exit_code : 0, false);
+	sim_exited(c, p ? p->exit_code : 0, false);
 }
 
-static void add_line(struct sim_container *c, int stream, const char *text)
+void sim_add_line(struct sim_container *c, int stream, const char *text)
 {
 	if (c->n_lines >= LINES_MAX)
 		return;
@@ -225,7 +218,7 @@ static enum engine_result take_ports(struct sim_machine *m, struct sim_container
 	return ENGINE_OK;
 }
 
-static enum engine_result container_start(struct sim_machine *m, struct sim_container *c, struct error *err)
+enum engine_result sim_program_start(struct sim_machine *m, struct sim_container *c, struct error *err)
 {
 	static const struct sim_program plain;
 	const struct sim_program *p = map_get(&m->programs, c->image);
@@ -255,7 +248,7 @@ static enum engine_result container_start(struct sim_machine *m, struct sim_cont
 		loop_timer_in(&c->timer, p->run_ms);
 	if (p->output) {
 		_cleanup_free_ char *line = mem_printf("%s\n", p->output);
-		add_line(c, 1, line);
+		sim_add_line(c, 1, line);
 	}
 	sim_changed(m, c->pod);
 	return ENGINE_OK;
@@ -263,7 +256,7 @@ static enum engine_result container_start(struct sim_machine *m, struct sim_cont
 
 /* --- the network of a pod with several containers: it has their ports --- */
 
-static void infra_stop(struct sim_pod *pod)
+void sim_infra_stop(struct sim_pod *pod)
 {
 	pod->infra_runs = false;
 	for (size_t i = 0; pod->several && i < pod->n; i++)
@@ -271,7 +264,7 @@ static void infra_stop(struct sim_pod *pod)
 }
 
 /* Not needed, or running: ENGINE_OK. */
-static enum engine_result infra_start(struct sim_pod *pod, struct error *err)
+enum engine_result sim_infra_start(struct sim_pod *pod, struct error *err)
 {
 	enum engine_result r = ENGINE_OK;
 	if (!pod->several || pod->infra_runs)
@@ -279,7 +272,7 @@ static enum engine_result infra_start(struct sim_pod *pod, struct error *err)
 	for (size_t i = 0; i < pod->n && !r; i++)
 		r = take_ports(pod->m, pod->containers[i], err);
 	if (r) {
-		infra_stop(pod);
+		sim_infra_stop(pod);
 		return r;
 	}
 	pod->infra_runs = true;
@@ -327,10 +320,10 @@ static struct sim_container *container_new(struct sim_pod *pod, const struct con
 	return c;
 }
 
-static void container_remove(struct sim_pod *pod, size_t at)
+void sim_container_remove(struct sim_pod *pod, size_t at)
 {
 	struct sim_container *c = pod->containers[at];
-	container_exited(c, 137, false);
+	sim_exited(c, 137, false);
 	memmove(pod->containers + at, pod->containers + at + 1, (pod->n - at - 1) * sizeof(*pod->containers));
 	pod->n--;
 	pod->m->operations++;
@@ -384,7 +377,7 @@ enum engine_result sim_do_create(struct sim_machine *m, const char *node, const 
 		pod = pod_new(m, node, from, cluster, rev);
 	if (pod->several && !pod->infra) {
 		while (pod->n) /* what outlived its namespace can never start again */
-			container_remove(pod, 0);
+			sim_container_remove(pod, 0);
 		pod->infra = true;
 		m->operations++;
 	}
@@ -394,7 +387,7 @@ enum engine_result sim_do_create(struct sim_machine *m, const char *node, const 
 			continue;
 		for (size_t k = 0; c && k < pod->n; k++)
 			if (pod->containers[k] == c) {
-				container_remove(pod, k);
+				sim_container_remove(pod, k);
 				break;
 			}
 		char path[2 * POD_NAME_SIZE];
@@ -441,20 +434,20 @@ enum engine_result sim_do_start(struct sim_container *c, struct error *err)
 			return ENGINE_E_FAILED;
 		}
 	}
-	enum engine_result r = infra_start(pod, err);
-	return r ? r : container_start(pod->m, c, err);
+	enum engine_result r = sim_infra_start(pod, err);
+	return r ? r : sim_program_start(pod->m, c, err);
 }
 
 void sim_do_stop(struct sim_container *c)
 {
 	c->pod->m->operations++;
-	container_exited(c, c->ignores_term ? 137 : 0, false);
+	sim_exited(c, c->ignores_term ? 137 : 0, false);
 }
 
 void sim_pod_remove(struct sim_machine *m, struct sim_pod *pod)
 {
 	while (pod->n)
-		container_remove(pod, pod->n - 1);
+		sim_container_remove(pod, pod->n - 1);
 	sim_changed(m, pod);
 	(void)map_remove(&m->pods, pod->name);
 	pod_free(pod);
@@ -475,242 +468,12 @@ enum engine_result sim_do_repair(struct sim_pod *pod, struct error *err)
 		if (cut[i])
 			sim_do_stop(c);
 	}
-	enum engine_result first = infra_start(pod, err);
+	enum engine_result first = sim_infra_start(pod, err);
 	for (size_t i = 0; i < pod->n && pod->infra_runs; i++) {
-		enum engine_result r = cut[i] ? container_start(pod->m, pod->containers[i], err) : ENGINE_OK;
+		enum engine_result r =
+		        cut[i] ? sim_program_start(pod->m, pod->containers[i], err) : ENGINE_OK;
 		first = first ? first : r;
 	}
 	sim_changed(pod->m, pod);
 	return first;
-}
-
-/* --- control --- */
-
-void sim_image_set(struct sim_machine *m, const char *ref, bool present)
-{
-	if (present)
-		(void)map_put(&m->images, ref, m);
-	else
-		(void)map_remove(&m->images, ref);
-	list_for_each (node, &m->engines)
-		sim_engine_images(list_entry(node, struct sim_engine, link));
-}
-
-void sim_registry_set(struct sim_machine *m, const char *ref, enum engine_result result, const char *text)
-{
-	struct sim_offer *o = NEW(struct sim_offer), *old;
-	o->result = result;
-	o->text = mem_strdup(text ? text : "");
-	old = map_put(&m->registry, ref, o);
-	if (old)
-		offer_free(old);
-}
-
-void sim_program_set(struct sim_machine *m, const char *image, const struct sim_program *p)
-{
-	struct sim_program *copy = mem_dup(p, sizeof(*p)), *old;
-	copy->text = mem_strdup(p->text);
-	copy->output = mem_strdup(p->output);
-	old = map_put(&m->programs, image, copy);
-	if (old)
-		program_free(old);
-}
-
-void sim_exit(struct sim_machine *m, const char *pod, const char *container, int64_t code, bool oom)
-{
-	struct sim_container *c = sim_find(m, pod, container);
-	struct sim_pod *p = map_get(&m->pods, pod);
-	if (c) {
-		container_exited(c, code, oom);
-	} else if (p && !container && p->infra_runs) {
-		infra_stop(p);
-		sim_changed(m, p);
-	}
-}
-
-void sim_rm(struct sim_machine *m, const char *pod, const char *container)
-{
-	struct sim_pod *p = map_get(&m->pods, pod);
-	if (!p)
-		return;
-	if (!container) {
-		p->infra = false;
-		infra_stop(p);
-	}
-	for (size_t i = 0; container && i < p->n; i++)
-		if (streq(p->containers[i]->name, container)) {
-			container_remove(p, i);
-			break;
-		}
-	sim_changed(m, p);
-	if (!p->n && !p->infra)
-		sim_pod_remove(m, p);
-}
-
-void sim_start(struct sim_machine *m, const char *pod, const char *container)
-{
-	struct sim_container *c = sim_find(m, pod, container);
-	struct sim_pod *p = map_get(&m->pods, pod);
-	struct error err = {0};
-	if (c && c->state != CONTAINER_RUNNING) {
-		(void)container_start(m, c, &err);
-	} else if (p && !container && p->infra) {
-		(void)infra_start(p, &err);
-		sim_changed(m, p);
-	}
-}
-
-void sim_pause(struct sim_machine *m, const char *pod, const char *container, bool pause)
-{
-	struct sim_container *c = sim_find(m, pod, container);
-	if (!c || c->state != CONTAINER_RUNNING)
-		return;
-	c->paused = pause;
-	sim_changed(m, c->pod);
-}
-
-void sim_log(struct sim_machine *m, const char *pod, const char *container, int stream, const char *line)
-{
-	_cleanup_free_ char *text = mem_printf("%s\n", line);
-	sim_write(m, pod, container, stream, text);
-}
-
-void sim_write(struct sim_machine *m, const char *pod, const char *container, int stream, const char *text)
-{
-	struct sim_container *c = sim_find(m, pod, container);
-	if (c)
-		add_line(c, stream, text);
-}
-
-void sim_foreign_set(struct sim_machine *m, const char *pod, const char *container, bool present)
-{
-	_cleanup_free_ char *path = mem_printf("%s/%s", pod, container);
-	if (present)
-		(void)map_put(&m->foreign, path, m);
-	else
-		(void)map_remove(&m->foreign, path);
-}
-
-void sim_port_set(struct sim_machine *m, uint16_t port, bool taken)
-{
-	char text[8];
-	(void)snprintf(text, sizeof(text), "%u", port);
-	if (taken)
-		(void)map_put(&m->ports, text, m);
-	else
-		(void)map_remove(&m->ports, text);
-}
-
-void sim_fault_add(struct sim_machine *m, enum sim_op op, enum sim_fault fault, unsigned times)
-{
-	struct sim_fault_entry *f = NEW(struct sim_fault_entry);
-	f->op = op;
-	f->fault = fault;
-	f->times = times;
-	list_append(&m->faults, &f->link);
-}
-
-void sim_chaos_set(struct sim_machine *m, unsigned per_mille)
-{
-	m->chaos = per_mille;
-}
-
-bool sim_fault_take(struct sim_machine *m, enum sim_op op, enum sim_fault *ret)
-{
-	list_for_each_safe (node, &m->faults) {
-		struct sim_fault_entry *f = list_entry(node, struct sim_fault_entry, link);
-		if (f->op != op)
-			continue;
-		*ret = f->fault;
-		if (--f->times == 0) {
-			list_remove(&f->link);
-			free(f);
-		}
-		return true;
-	}
-	if (!m->chaos || sim_roll(m) % 1000 >= m->chaos)
-		return false;
-	*ret = (enum sim_fault)(sim_roll(m) % (SIM_SLOW + 1));
-	return true;
-}
-
-static void stop_all(struct sim_machine *m)
-{
-	map_for_each (e, &m->pods) {
-		struct sim_pod *pod = e->value;
-		infra_stop(pod);
-		for (size_t i = 0; i < pod->n; i++)
-			container_exited(pod->containers[i], pod->containers[i]->ignores_term ? 137 : 0,
-			                 false);
-		sim_changed(m, pod);
-	}
-}
-
-void sim_hang(struct sim_machine *m, bool hang)
-{
-	m->hung = hang;
-	if (hang)
-		return;
-	list_for_each (node, &m->engines) {
-		struct sim_engine *e = list_entry(node, struct sim_engine, link);
-		sim_ops_wake(e);
-		sim_engine_connect(e);
-	}
-}
-
-void sim_down(struct sim_machine *m, bool hard, bool live)
-{
-	m->gone = true;
-	m->live = live;
-	m->stop_at_return = hard && !live;
-	list_for_each (node, &m->engines)
-		sim_engine_lost(list_entry(node, struct sim_engine, link),
-		                "connect to the engine: Connection refused");
-	if (!hard && !live)
-		stop_all(m);
-}
-
-void sim_up(struct sim_machine *m)
-{
-	m->gone = false;
-	if (m->stop_at_return)
-		stop_all(m);
-	m->stop_at_return = false;
-	list_for_each (node, &m->engines)
-		sim_engine_connect(list_entry(node, struct sim_engine, link));
-}
-
-/* --- questions --- */
-
-unsigned sim_count(const struct sim_machine *m, const char *node)
-{
-	size_t n = 0;
-	map_for_each (e, &m->pods) {
-		const struct sim_pod *pod = e->value;
-		if (streq(pod->node, node))
-			n += pod->n + pod->infra;
-	}
-	return (unsigned)n;
-}
-
-unsigned sim_starts(const struct sim_machine *m, const char *pod, const char *container)
-{
-	const struct sim_container *c = sim_find(m, pod, container);
-	return c ? c->starts : 0;
-}
-
-uint64_t sim_operations(const struct sim_machine *m)
-{
-	return m->operations;
-}
-
-bool sim_foreign_intact(const struct sim_machine *m)
-{
-	map_for_each (e, &m->foreign) {
-		const char *slash = strchr(e->key, '/');
-		_cleanup_free_ char *pod = mem_strndup(e->key, (size_t)(slash - e->key));
-		if (sim_find(m, pod, slash + 1))
-			return false;
-	}
-	return true;
 }

@@ -10,26 +10,6 @@
 #include "core/mem.h"
 #include "kind/kind.h"
 
-enum op_kind { OP_FIND, OP_PULL, OP_IMPORT, OP_CREATE, OP_START, OP_STOP, OP_REMOVE, OP_REPAIR };
-
-struct work {
-	struct sim_operation op;
-	enum op_kind kind;
-	char *pod, *container, *ref;
-	int64_t grace_ms;
-	struct pod *spec; /* create */
-	uint64_t cluster;
-	int64_t rev;
-	void (*on_progress)(void *ctx, int64_t now, int64_t total);
-	struct loop_timer timer, deadline;
-	bool slot;
-	bool telling; /* pull: inside of on_progress */
-	bool halfway; /* pull: the first half was told; remove: the programs were stopped */
-	bool stalled; /* it came due while the engine hung */
-	bool faulty;
-	enum sim_fault fault;
-};
-
 static void pump(struct sim_engine *e);
 
 /* --- operations in general --- */
@@ -77,14 +57,14 @@ void sim_ops_turn(struct sim_engine *e)
 	}
 }
 
-static struct work *work_of(struct list *node)
+static struct sim_work *work_of(struct list *node)
 {
-	return container_of(list_entry(node, struct sim_operation, link), struct work, op);
+	return container_of(list_entry(node, struct sim_operation, link), struct sim_work, op);
 }
 
 static void work_free(struct sim_operation *op)
 {
-	struct work *w = container_of(op, struct work, op);
+	struct sim_work *w = container_of(op, struct sim_work, op);
 	loop_timer_stop(&w->timer);
 	loop_timer_stop(&w->deadline);
 	list_remove(&op->link);
@@ -95,7 +75,7 @@ static void work_free(struct sim_operation *op)
 	free(w);
 }
 
-static void work_end(struct work *w, enum engine_result result, const struct error *err)
+static void work_end(struct sim_work *w, enum engine_result result, const struct error *err)
 {
 	struct sim_engine *e = w->op.e;
 	loop_timer_stop(&w->timer);
@@ -109,7 +89,7 @@ static void work_end(struct work *w, enum engine_result result, const struct err
 
 /* --- what they do --- */
 
-static enum engine_result pull(struct work *w, struct error *err)
+static enum engine_result pull(struct sim_work *w, struct error *err)
 {
 	struct sim_machine *m = w->op.e->m;
 	const struct sim_offer *o = map_get(&m->registry, w->ref);
@@ -121,7 +101,7 @@ static enum engine_result pull(struct work *w, struct error *err)
 	return o ? o->result : ENGINE_E_NO_IMAGE;
 }
 
-static enum engine_result carry_out(struct work *w, struct error *err)
+static enum engine_result carry_out(struct sim_work *w, struct error *err)
 {
 	struct sim_engine *e = w->op.e;
 	struct sim_machine *m = e->m;
@@ -155,7 +135,7 @@ static enum engine_result carry_out(struct work *w, struct error *err)
 	return ENGINE_OK;
 }
 
-static bool fault_kind(enum op_kind kind, enum sim_op *ret)
+static bool fault_kind(enum sim_op_kind kind, enum sim_op *ret)
 {
 	switch (kind) {
 	case OP_PULL:
@@ -183,7 +163,7 @@ static bool fault_kind(enum op_kind kind, enum sim_op *ret)
 	return false;
 }
 
-static int64_t cost(struct work *w)
+static int64_t cost(struct sim_work *w)
 {
 	struct sim_machine *m = w->op.e->m;
 	const struct sim_pod *pod = w->pod ? map_get(&m->pods, w->pod) : NULL;
@@ -225,7 +205,7 @@ static int64_t cost(struct work *w)
 /* Its time has come. */
 static void on_work(void *ctx)
 {
-	struct work *w = ctx;
+	struct sim_work *w = ctx;
 	struct sim_machine *m = w->op.e->m;
 	struct sim_pod *pod = w->pod ? map_get(&m->pods, w->pod) : NULL;
 	struct error err = {0};
@@ -272,7 +252,7 @@ static void on_work(void *ctx)
 /* The engine hangs: the caller is told, what was asked for stays asked for. */
 static void on_deadline(void *ctx)
 {
-	struct work *w = ctx;
+	struct sim_work *w = ctx;
 	struct sim_engine *e = w->op.e;
 	if (!e->m->hung) {
 		loop_timer_in(&w->deadline, e->m->costs.deadline); /* slow, but it lives */
@@ -283,22 +263,22 @@ static void on_deadline(void *ctx)
 
 /* --- waiting --- */
 
-static bool is_exclusive(const struct work *w)
+static bool is_exclusive(const struct sim_work *w)
 {
 	return w->kind == OP_CREATE || w->kind == OP_REMOVE || w->kind == OP_REPAIR;
 }
 
-static bool needs_slot(const struct work *w)
+static bool needs_slot(const struct sim_work *w)
 {
 	return w->kind == OP_START || w->kind == OP_STOP || w->kind == OP_REMOVE || w->kind == OP_REPAIR;
 }
 
-static bool conflicts(const struct work *a, const struct work *b)
+static bool conflicts(const struct sim_work *a, const struct sim_work *b)
 {
 	return a->pod && b->pod && streq(a->pod, b->pod) && (is_exclusive(a) || is_exclusive(b));
 }
 
-static bool may_begin(struct sim_engine *e, struct work *w)
+static bool may_begin(struct sim_engine *e, struct sim_work *w)
 {
 	list_for_each (node, &e->running)
 		if (conflicts(w, work_of(node)))
@@ -314,7 +294,7 @@ static void pump(struct sim_engine *e)
 	if (!e->base.up)
 		return;
 	list_for_each_safe (node, &e->waiting) {
-		struct work *w = work_of(node);
+		struct sim_work *w = work_of(node);
 		enum sim_op op;
 		if (!may_begin(e, w))
 			continue;
@@ -336,14 +316,15 @@ void sim_ops_lost(struct sim_engine *e)
 	bool later = e->m->hung && !e->m->gone;
 	(void)error_set(&err, -EIO, "", "the engine stopped answering");
 	list_for_each_safe (node, &e->running) {
-		struct work *w = work_of(node);
+		struct sim_work *w = work_of(node);
 		if (!later) {
 			work_end(w, ENGINE_E_UNKNOWN, &err);
 			continue;
 		}
 		if (!w->op.done)
 			continue;
-		struct work *told = NEW(struct work); /* carries the news; the work itself goes on unheard */
+		struct sim_work *told =
+		        NEW(struct sim_work); /* carries the news; the work itself goes on unheard */
 		sim_operation_init(e, &told->op, w->op.done, w->op.ctx, work_free);
 		loop_timer_init(e->base.loop, &told->timer, on_work, told);
 		loop_timer_init(e->base.loop, &told->deadline, on_deadline, told);
@@ -358,7 +339,7 @@ void sim_ops_lost(struct sim_engine *e)
 void sim_ops_wake(struct sim_engine *e)
 {
 	list_for_each_safe (node, &e->running) {
-		struct work *w = work_of(node);
+		struct sim_work *w = work_of(node);
 		if (!w->stalled)
 			continue;
 		w->stalled = false;
@@ -378,7 +359,7 @@ void sim_ops_free(struct sim_engine *e)
 {
 	/* whoever is killed in the middle does not know what the engine still did of it */
 	list_for_each_safe (node, &e->running) {
-		struct work *w = work_of(node);
+		struct sim_work *w = work_of(node);
 		struct error err = {0};
 		if (!e->m->gone && !(w->faulty && w->fault == SIM_FAILS) && sim_roll(e->m) % 2)
 			(void)carry_out(w, &err);
@@ -389,13 +370,13 @@ void sim_ops_free(struct sim_engine *e)
 	free_list(&e->logs);
 }
 
-/* --- the port --- */
+/* --- beginning and cancelling --- */
 
-static struct work *work_new(struct engine *base, enum op_kind kind, const char *pod, engine_done_fn *done,
-                             void *ctx)
+struct sim_work *sim_work_new(struct engine *base, enum sim_op_kind kind, const char *pod,
+                              engine_done_fn *done, void *ctx)
 {
 	struct sim_engine *e = container_of(base, struct sim_engine, base);
-	struct work *w = NEW(struct work);
+	struct sim_work *w = NEW(struct sim_work);
 	sim_operation_init(e, &w->op, done, ctx, work_free);
 	loop_timer_init(base->loop, &w->timer, on_work, w);
 	loop_timer_init(base->loop, &w->deadline, on_deadline, w);
@@ -404,7 +385,7 @@ static struct work *work_new(struct engine *base, enum op_kind kind, const char 
 	return w;
 }
 
-static struct engine_op *work_begin(struct work *w)
+struct engine_op *sim_work_begin(struct sim_work *w)
 {
 	struct sim_engine *e = w->op.e;
 	if (e->base.up) {
@@ -416,84 +397,6 @@ static struct engine_op *work_begin(struct work *w)
 		sim_operation_end(&w->op, ENGINE_E_UNAVAILABLE, &err);
 	}
 	return (struct engine_op *)(void *)&w->op;
-}
-
-struct engine_op *sim_image_find(struct engine *base, const char *ref, engine_done_fn *done, void *ctx)
-{
-	struct work *w = work_new(base, OP_FIND, NULL, done, ctx);
-	struct sim_engine *e = w->op.e;
-	w->ref = mem_strdup(ref);
-	if (e->base.up)
-		(void)map_put(&e->asked, ref, map_get(&e->m->images, ref) ? (void *)e : (void *)e->m);
-	return work_begin(w);
-}
-
-struct engine_op *sim_image_pull(struct engine *base, const char *ref,
-                                 void (*on_progress)(void *, int64_t, int64_t), engine_done_fn *done,
-                                 void *ctx)
-{
-	struct work *w = work_new(base, OP_PULL, NULL, done, ctx);
-	w->ref = mem_strdup(ref);
-	w->on_progress = on_progress;
-	return work_begin(w);
-}
-
-struct engine_op *sim_image_import(struct engine *base, const char *ref, const char *tar _unused_,
-                                   size_t len _unused_, const char *entrypoint _unused_, engine_done_fn *done,
-                                   void *ctx)
-{
-	struct work *w = work_new(base, OP_IMPORT, NULL, done, ctx);
-	w->ref = mem_strdup(ref);
-	return work_begin(w);
-}
-
-struct engine_op *sim_pod_create(struct engine *base, const struct pod *pod, uint64_t cluster, int64_t rev,
-                                 engine_done_fn *done, void *ctx)
-{
-	struct work *w = work_new(base, OP_CREATE, pod->name, done, ctx);
-	struct error err = {0};
-	enum engine_result r = engine_check_pod(pod, &base->info, &err);
-	w->cluster = cluster;
-	w->rev = rev;
-	if (base->up && r) {
-		sim_operation_end(&w->op, r, &err);
-		return (struct engine_op *)(void *)&w->op;
-	}
-	w->spec = kind_copy(&kind_pod, pod);
-	return work_begin(w);
-}
-
-struct engine_op *sim_container_start(struct engine *base, const char *pod, const char *container,
-                                      engine_done_fn *done, void *ctx)
-{
-	struct work *w = work_new(base, OP_START, pod, done, ctx);
-	w->container = mem_strdup(container);
-	return work_begin(w);
-}
-
-struct engine_op *sim_container_stop(struct engine *base, const char *pod, const char *container,
-                                     int64_t grace_ms, engine_done_fn *done, void *ctx)
-{
-	struct work *w = work_new(base, OP_STOP, pod, done, ctx);
-	w->container = mem_strdup(container);
-	w->grace_ms = MAX(grace_ms, (int64_t)0);
-	return work_begin(w);
-}
-
-struct engine_op *sim_pod_remove_op(struct engine *base, const char *pod, int64_t grace_ms,
-                                    engine_done_fn *done, void *ctx)
-{
-	struct work *w = work_new(base, OP_REMOVE, pod, done, ctx);
-	w->grace_ms = MAX(grace_ms, (int64_t)0);
-	return work_begin(w);
-}
-
-struct engine_op *sim_pod_repair(struct engine *base, const char *pod, int64_t grace_ms, engine_done_fn *done,
-                                 void *ctx)
-{
-	struct work *w = work_new(base, OP_REPAIR, pod, done, ctx);
-	w->grace_ms = MAX(grace_ms, (int64_t)0);
-	return work_begin(w);
 }
 
 void sim_cancel(struct engine *base _unused_, struct engine_op *handle)
