@@ -45,6 +45,27 @@ TEST(head_find)
 	CHECK_INT(find("GET /\0 HTTP/1.1\r\n\r\n", 19), -EPROTO);
 }
 
+/* Text is looked at eight bytes at a time: each byte is judged alike wherever it stands and whatever is beside it. */
+TEST(every_byte_at_every_place)
+{
+	static const char start[] = "GET / HTTP/1.1\r\nHost: h\r\nA: ";
+	for (int fill = 0; fill < 3; fill++)
+		for (size_t at = 0; at < 20; at++)
+			for (int c = 0; c < 256; c++) {
+				char text[64];
+				size_t n = strlen(start);
+				memcpy(text, start, n);
+				memset(text + n, "a\x80\t"[fill], 20);
+				text[n + at] = (char)c;
+				memcpy(text + n + 20, "\r\n\r\n", 4);
+				n += 24;
+				bool good = c == '\t' || (c >= ' ' && c != 0x7f);
+				CHECK_INT(find(text, n), good ? (int)n : -EPROTO);
+				struct http1_head head;
+				CHECK_INT(http1_request_parse(text, n, &head, NULL), good ? 0 : 400);
+			}
+}
+
 TEST(head_find_is_bounded)
 {
 	size_t size = LIMIT_HTTP_HEAD + 100;
