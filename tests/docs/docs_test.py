@@ -81,6 +81,11 @@ class Pages(unittest.TestCase):
                 self.assertTrue(os.path.exists(os.path.join(ROOT, "controllers", name, "README.md")), name)
                 self.assertIn("(%s/README.md)" % name, listed)
 
+    def test_every_kind_of_test_is_on_the_page(self):
+        named = {w.split("/")[0] for r in table("tests/README.md", "layer", "where") for w in words(r[1])}
+        folders = {d for d in os.listdir(os.path.join(ROOT, "tests")) if os.path.isdir(os.path.join(ROOT, "tests", d))}
+        self.assertEqual(named, {d for d in folders if not d.startswith("_")} - {"lib"})
+
     def test_tables_are_whole(self):
         for page in pages():
             size = 0
