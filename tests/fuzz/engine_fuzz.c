@@ -94,17 +94,6 @@ static void on_pod(void *ctx, const struct engine_pod *pod)
 	}
 }
 
-static void event_line(struct docker *d, const char *text, size_t len)
-{
-	_cleanup_value_ struct value *v = NULL;
-	if (json_parse(text, len, &v, NULL) < 0)
-		return;
-	const struct value *actor = value_get(v, "Actor");
-	const char *action = value_get_string(v, "Action"), *id = value_get_string(actor, "ID");
-	if (action && id)
-		state_event(d, action, id, value_get(actor, "Attributes"), value_get_int(v, "timeNano"));
-}
-
 static void fuzz_list(const char *data, size_t len)
 {
 	static const struct engine_callbacks cbs = {.on_pod = on_pod};

@@ -169,7 +169,7 @@ bool container_of_inspect(struct docker_container *c, const struct value *v, boo
 	const struct value *state = value_get(v, "State");
 	int64_t started = time_parse(value_get_string(state, "StartedAt"));
 	int64_t finished = time_parse(value_get_string(state, "FinishedAt"));
-	int64_t restarts = value_get_int(v, "RestartCount");
+	int64_t restarts = MIN(MAX(value_get_int(v, "RestartCount"), INT64_C(0)), (int64_t)INT32_MAX);
 	bool paused;
 	enum engine_state now = state_of_word(value_get_string(state, "Status"), &paused);
 	int64_t code = value_get_int(state, "ExitCode");

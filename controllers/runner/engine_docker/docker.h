@@ -220,6 +220,8 @@ void state_refresh(void *ctx);
 /* --- events.c */
 void events_open(struct docker *d);
 void events_close(struct docker *d);
+/* One object of the stream of containers. */
+void event_line(struct docker *d, const char *text, size_t len);
 
 /* --- image.c */
 bool image_here(const struct docker *d, const char *ref);

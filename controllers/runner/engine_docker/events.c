@@ -5,7 +5,8 @@
 #include "core/json.h"
 #include "core/mem.h"
 
-#define EVENT_MAX (1 << 20) /* bytes of one event; labels may be long */
+#define EVENT_MAX (1 << 20)                          /* bytes of one event; labels may be long */
+#define NS_MAX    (INT64_C(7258118400) * 1000000000) /* the year 2200: no engine is ahead of it */
 
 static void on_end(struct docker *d, const struct http_response *r, const struct str *line)
 {
@@ -30,7 +31,7 @@ static void on_image_end(void *ctx, const struct http_response *r)
 	on_end(d, r, &d->image_line);
 }
 
-static void container_event(struct docker *d, const char *text, size_t len)
+void event_line(struct docker *d, const char *text, size_t len)
 {
 	_cleanup_value_ struct value *v = NULL;
 	if (json_parse(text, len, &v, NULL) < 0)
@@ -41,8 +42,10 @@ static void container_event(struct docker *d, const char *text, size_t len)
 	/* an engine that does not know the filter sends everything */
 	if (!type || !streq(type, "container") || !action || !id || !node || !streq(node, d->node))
 		return;
-	int64_t ns = value_get_int(v, "timeNano");
-	state_event(d, action, id, attributes, ns ? ns : value_get_int(v, "time") * 1000000000);
+	int64_t ns = value_get_int(v, "timeNano"), s = value_get_int(v, "time");
+	if (ns <= 0 || ns > NS_MAX)
+		ns = s > 0 && s <= NS_MAX / 1000000000 ? s * 1000000000 : 0;
+	state_event(d, action, id, attributes, ns);
 }
 
 static void image_event(struct docker *d, const char *text _unused_, size_t len _unused_)
@@ -75,7 +78,7 @@ static void take_lines(struct docker *d, struct str *line, const char *data, siz
 static void on_container_data(void *ctx, const char *data, size_t len)
 {
 	struct docker *d = ctx;
-	take_lines(d, &d->container_line, data, len, container_event);
+	take_lines(d, &d->container_line, data, len, event_line);
 }
 
 static void on_image_data(void *ctx, const char *data, size_t len)

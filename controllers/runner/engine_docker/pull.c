@@ -10,6 +10,7 @@
 
 #define LINE_MAX_         (1 << 20)
 #define LAYERS_MAX        1000
+#define LAYER_MAX         (INT64_C(1) << 50)
 #define PROGRESS_LEAST_MS 100
 
 struct docker_pull {
@@ -133,6 +134,11 @@ static void tell_progress(struct docker_pull *p)
 	p->telling = false;
 }
 
+static int64_t layer_bytes(const struct value *detail, const char *name)
+{
+	return MIN(MAX(value_get_int(detail, name), INT64_C(0)), LAYER_MAX);
+}
+
 static void pull_line(struct docker_pull *p, const char *text, size_t len)
 {
 	_cleanup_value_ struct value *v = NULL;
@@ -152,8 +158,8 @@ static void pull_line(struct docker_pull *p, const char *text, size_t len)
 		l = NEW(struct layer);
 		(void)map_put(&p->layers, id, l);
 	}
-	l->now = value_get_int(detail, "current");
-	l->total = value_get_int(detail, "total");
+	l->now = layer_bytes(detail, "current");
+	l->total = layer_bytes(detail, "total");
 	tell_progress(p);
 }
 
