@@ -26,12 +26,25 @@ static bool converged(struct world *w, void *ctx _unused_)
 /* From now and then something to everything at once. */
 static const struct weather {
 	int64_t user_mean_ms, fault_mean_ms, disturbed_ms;
+	unsigned weight; /* how often, against the others */
 } weathers[] = {
-        {10 * MINUTE_MS, 4 * MINUTE_MS, 60 * MINUTE_MS},
-        {2 * MINUTE_MS, MINUTE_MS, 30 * MINUTE_MS},
-        {20 * 1000, 8 * 1000, 5 * MINUTE_MS},
-        {5 * 1000, 1500, MINUTE_MS},
+        {10 * MINUTE_MS, 4 * MINUTE_MS, 60 * MINUTE_MS, 5},
+        {2 * MINUTE_MS, MINUTE_MS, 30 * MINUTE_MS, 2},
+        {20 * 1000, 8 * 1000, 5 * MINUTE_MS, 1},
+        {5 * 1000, 1500, MINUTE_MS, 1},
 };
+
+static const struct weather *pick_weather(struct world *w)
+{
+	unsigned all = 0;
+	for (size_t i = 0; i < ELEMENTS(weathers); i++)
+		all += weathers[i].weight;
+	unsigned pick = (unsigned)timeline_below(w->time, all);
+	size_t i = 0;
+	while (pick >= weathers[i].weight)
+		pick -= weathers[i++].weight;
+	return &weathers[i];
+}
 
 static void disturb(struct world *w, const struct weather *weather)
 {
@@ -62,7 +75,7 @@ static void check_quiet(struct world *w)
 
 static void round_of(struct world *w, struct life_result *ret)
 {
-	const struct weather *weather = &weathers[timeline_below(w->time, ELEMENTS(weathers))];
+	const struct weather *weather = pick_weather(w);
 	struct faults *f = faults_new(w, weather->fault_mean_ms);
 	disturb(w, weather);
 	bool lost = faults_lost_events(f);
@@ -101,7 +114,7 @@ static bool live(const struct life_config *config, bool traced, struct life_resu
 	struct world *w = world_new(&(struct world_config){.seed = config->seed,
 	                                                   .nodes = config->nodes,
 	                                                   .schedulers = 2,
-	                                                   .slow_ms = 3,
+	                                                   .slow_ms = 3, .look_ms = 1000,
 	                                                   .traced = traced});
 	w->verbose = config->verbose;
 	int64_t begin = world_now(w);

@@ -9,7 +9,6 @@
 #include "sim/invariant.h"
 
 #define TRACE_BYTES (64 * 1024)
-#define LOOK_MS     10
 #define RESTLESS    200000 /* steps at one instant: a world that never comes to rest */
 
 enum { BACK_MS = 100 /* the supervisor's first delay */ };
@@ -490,7 +489,7 @@ bool world_until(struct world *w, int64_t ms, bool (*done)(struct world *, void 
 		if (now == looked || world_now(w) < next)
 			continue;
 		looked = now;
-		next = world_now(w) + LOOK_MS;
+		next = world_now(w) + w->config.look_ms;
 		if (done(w, ctx))
 			return true;
 	} while (step(w, until));

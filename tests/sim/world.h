@@ -64,6 +64,7 @@ struct world_config {
 	unsigned nodes;      /* 1 .. WORLD_NODES_MOST */
 	unsigned schedulers; /* on the first so many nodes; 0: on all */
 	int64_t slow_ms;     /* loop_slow() of all processes */
+	int64_t look_ms;      /* world_until() asks at most so often, in virtual time; 0: after each step that did something */
 	bool traced;	      /* world.trace is written */
 };
 
@@ -101,7 +102,7 @@ void world_start(struct world *w) _nonnull_(1);
 
 /* Until the time has passed, or something failed. */
 void world_run(struct world *w, int64_t ms) _nonnull_(1);
-/* Until done() holds; false: it did not within ms (or something failed). Looked at after every step. */
+/* Until done() holds; false: it did not within ms (or something failed). */
 bool world_until(struct world *w, int64_t ms, bool (*done)(struct world *w, void *ctx), void *ctx)
         _nonnull_(1, 3) _must_check_;
 int64_t world_now(const struct world *w) _nonnull_(1);
