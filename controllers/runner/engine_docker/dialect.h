@@ -41,7 +41,7 @@ struct dialect {
 	bool unpause_to_stop;
 	/* The `event` filter matches these words only. */
 	const char *const *event_words;
-	/* Publishes ports that are not exposed as well. */
+	/* Which rows of the table of refusals hold for it. */
 	bool podman;
 };
 
