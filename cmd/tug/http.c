@@ -367,14 +367,27 @@ void sse_done(struct sse *s)
 	str_done(&s->data);
 }
 
-static bool to_stderr(void *ctx _unused_, const char *data, size_t len)
+/* What was shown last, as much of it as is compared. */
+struct shown {
+	char tail[64];
+	size_t len;
+};
+
+static bool show(void *ctx, const char *data, size_t len)
 {
+	struct shown *s = ctx;
+	for (size_t i = 0; i < len; i++) {
+		if (s->len == sizeof(s->tail))
+			memmove(s->tail, s->tail + 1, --s->len);
+		s->tail[s->len++] = data[i];
+	}
 	return fwrite(data, 1, len, stderr) == len;
 }
 
-int unix_post(const char *socket, const char *target)
+int unix_post(const char *socket, const char *target, const char *last)
 {
-	struct transfer t = {.on_data = to_stderr};
+	struct shown shown = {0};
+	struct transfer t = {.on_data = show, .ctx = &shown};
 	transfer_init(&t);
 	_cleanup_free_ char *url = mem_printf("http://localhost%s", target);
 	(void)curl_easy_setopt(t.curl, CURLOPT_URL, url);
@@ -384,7 +397,11 @@ int unix_post(const char *socket, const char *target)
 	(void)curl_easy_setopt(t.curl, CURLOPT_HTTPHEADER, t.headers);
 	CURLcode code = curl_easy_perform(t.curl);
 	transfer_done(&t);
-	return code == CURLE_OK ? EXIT_OK : EXIT_UNREACHABLE;
+	if (code != CURLE_OK)
+		return EXIT_UNREACHABLE;
+	size_t n = strlen(last);
+	bool well = shown.len >= n && memcmp(shown.tail + shown.len - n, last, n) == 0;
+	return well ? EXIT_OK : EXIT_FAILED;
 }
 
 int url_fetch(const char *url, struct str *out)

@@ -53,8 +53,11 @@ struct sse {
 bool sse_data(void *sse, const char *data, size_t len);
 void sse_done(struct sse *s) _nonnull_(1);
 
-/* POST to a unix socket, the answer copied to stderr as it comes; for `tug down`. */
-int unix_post(const char *socket, const char *target) _nonnull_(1, 2) _must_check_;
+/*
+ * POST to a unix socket, the answer copied to stderr as it comes; for `tug down`. EXIT_OK when it ended with the text
+ * `last` (at most 64 bytes), EXIT_FAILED when it ended otherwise, EXIT_UNREACHABLE when it did not come or was cut.
+ */
+int unix_post(const char *socket, const char *target, const char *last) _nonnull_(1, 2, 3) _must_check_;
 /* Any URL, at most LIMIT_STREAM bytes. 0 or an exit code after telling why. */
 int url_fetch(const char *url, struct str *out) _nonnull_(1, 2) _must_check_;
 /* Appends s percent-encoded. */

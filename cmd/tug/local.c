@@ -19,8 +19,9 @@ int run_down(struct cli *c)
 	_cleanup_free_ char *socket = mem_printf("%s/run/up.sock", data_dir());
 	if (access(socket, F_OK) == 0 && access(socket, R_OK | W_OK) < 0)
 		return cli_fail(EXIT_FAILED, "%s: %s; tug runs as root", socket, strerror(errno));
-	if (unix_post(socket, "/v1/down") == EXIT_OK)
-		return EXIT_OK;
+	int e = unix_post(socket, "/v1/down", "tug is down\n");
+	if (e != EXIT_UNREACHABLE)
+		return e; /* what is wrong was shown */
 	/* the roles are gone already, or never were: their containers may still run */
 	cli_note(c, "tug is not up here (%s); stopping what containers of its are left", data_dir());
 	_cleanup_free_ char *tugd = proc_beside("tugd");

@@ -47,6 +47,7 @@ struct up {
 	struct control *control;
 	enum up_goal goal;
 	bool down;                 /* containers are to go too */
+	bool left;                 /* some of them could not be made to */
 	struct loop_child cleaner; /* `tugd runner --stop-all` */
 	struct loop_fd cleaner_output;
 	int cleaner_fd;
@@ -244,7 +245,7 @@ static void on_cleaner_exit(void *ctx, int status)
 	cleaner_output_end(u);
 	if (status != 0) {
 		say(u, "some containers could not be stopped; see the log\n");
-		u->role.status = 1;
+		u->left = true;
 	}
 	stop_etcd(u);
 }
@@ -267,7 +268,7 @@ static void clean(struct up *u)
 	if (r < 0) {
 		log_event(LOG_ERROR, "containers.stop", NULL, "why=%s", log_quote(strerror(-r)));
 		say(u, "the containers could not be stopped; see the log\n");
-		u->role.status = 1;
+		u->left = true;
 		stop_etcd(u);
 	}
 }
@@ -311,7 +312,7 @@ static void on_turn(void *ctx)
 		u->n_children = u->own_etcd ? 1 : 0;
 		clean(u);
 	} else {
-		say(u, "tug is down\n");
+		say(u, u->left ? "tug is down, but not all of its containers are\n" : "tug is down\n");
 		role_quit(&u->role, u->role.status);
 	}
 }
@@ -539,7 +540,7 @@ int up_run(struct options *options, int report_fd)
 	if (r < 0)
 		(void)fail(u, &err);
 	else if (r > 0)
-		status = 0;
+		status = report_fd >= 0 ? 0 : 1; /* in the background it is up, as was wanted; in front it cannot be */
 	else if (running)
 		status = role_run(&u->role);
 	done(u);

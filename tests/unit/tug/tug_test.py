@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import signal
+import socketserver
 import subprocess
 import sys
 import tempfile
@@ -118,6 +119,51 @@ class Tug(unittest.TestCase):
         os.close(out)
         self.assertEqual(p.wait(timeout=60), 0, text)
         return text.decode()
+
+
+class Down(Tug):
+    """`tug down` at the control socket of a supervisor that says how it went."""
+
+    class Control(socketserver.UnixStreamServer):
+        def get_request(self):
+            request, _ = super().get_request()
+            return request, ("", 0)
+
+    def down(self, words):
+        class Answers(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *args):
+                pass
+
+            def do_POST(self):
+                self.send_response(200)
+                self.send_header("Transfer-Encoding", "chunked")
+                self.end_headers()
+                for word in words:
+                    self.wfile.write(b"%x\r\n%s\r\n" % (len(word), word))
+                self.wfile.write(b"0\r\n\r\n")
+                self.close_connection = True
+
+        os.makedirs(os.path.join(self.dir.name, "run"), exist_ok=True)
+        path = os.path.join(self.dir.name, "run/up.sock")
+        with self.Control(path, Answers) as server:
+            threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+            r = subprocess.run([TUG, "down"], env=dict(self.env, TUG_DATA_DIR=self.dir.name, TUG_ENGINE="unix:///nonexistent",
+                                                       TUG_NODE="n1"), capture_output=True, text=True, timeout=60)
+            server.shutdown()
+        os.unlink(path)
+        return r
+
+    def test_well(self):
+        r = self.down([b"stopping the roles\n", b"tug is ", b"down\n"])
+        self.assertEqual((r.returncode, r.stderr), (0, "stopping the roles\ntug is down\n"))
+
+    def test_something_is_left(self):
+        r = self.down([b"x" * 200 + b"\n", b"tug is down, but not all of its containers are\n"])
+        self.assertEqual(r.returncode, 1, r.stderr)
+        self.assertIn("not all of its containers", r.stderr)
+        self.assertNotIn("tug is not up", r.stderr)
 
 
 class Words(Tug):
