@@ -16,14 +16,17 @@ bool measure_parse_stat(const char *text, struct cpu_ticks *ret)
 	uint64_t t[8] = {0};
 	/* user nice system idle iowait irq softirq steal; guest time is contained in user */
 	int n = sscanf(text,
-	               "cpu %19" SCNu64 " %19" SCNu64 " %19" SCNu64 " %19" SCNu64 " %19" SCNu64 " %19" SCNu64
-	               " %19" SCNu64 " %19" SCNu64,
+	               "cpu %18" SCNu64 " %18" SCNu64 " %18" SCNu64 " %18" SCNu64 " %18" SCNu64 " %18" SCNu64
+	               " %18" SCNu64 " %18" SCNu64,
 	               &t[0], &t[1], &t[2], &t[3], &t[4], &t[5], &t[6], &t[7]);
 	if (n < 4)
 		return false;
 	struct cpu_ticks c = {0};
-	for (size_t i = 0; i < ELEMENTS(t); i++)
+	for (size_t i = 0; i < ELEMENTS(t); i++) {
+		if (t[i] > INT64_MAX / ELEMENTS(t)) /* or below zero: sscanf wraps it round */
+			return false;
 		c.total += t[i];
+	}
 	c.busy = c.total - t[3] - t[4];
 	*ret = c;
 	return true;

@@ -5,8 +5,13 @@
 #include "core/str.h"
 #include "kind/microservice.h"
 
+/* Of any two sizes, also where a hundred times them is no number any more. */
 static int64_t percent(int64_t part, int64_t whole)
 {
+	while (part > INT64_MAX / 100) {
+		part /= 2;
+		whole /= 2;
+	}
 	return whole > 0 ? part * 100 / whole : 0;
 }
 
@@ -54,7 +59,7 @@ static void add_disk_condition(const struct health_input *in, struct arena *aren
 
 static bool moved(int64_t now, int64_t then, int64_t whole, int64_t step)
 {
-	return whole > 0 && llabs(now - then) * 100 >= whole * step;
+	return percent(llabs(now - then), whole) >= step;
 }
 
 /* Why the record has to be written; NULL: it need not. */
