@@ -190,6 +190,8 @@ static void read_answers(struct world *w, struct str *out)
 		if (head.content_length < 0 && !head.chunked && head.status != 100)
 			return; /* until the end */
 		size_t len = head.content_length > 0 ? (size_t)head.content_length : 0;
+		if (left == 0 && head.close && head.status >= 400)
+			return; /* a HEAD was refused */
 		must(len <= left);
 		at += len;
 		left -= len;

@@ -110,6 +110,7 @@ struct conn {
 	uint8_t state; /* enum conn_state */
 	uint8_t kind;  /* enum deadline */
 	bool local;
+	bool head_only; /* the present request is a HEAD: no body goes out */
 	bool close;     /* after the present answer */
 	bool doomed;    /* to be closed at the end of its turn */
 	bool shut;      /* our side is shut down */

@@ -15,7 +15,7 @@ struct httpd_exchange *exchange_new(struct conn *c, const struct http1_head *hea
 	struct httpd_exchange *x = NEW(struct httpd_exchange);
 	x->conn = c;
 	x->minor0 = head->minor == 0;
-	x->head_only = http1_slice_is(head->method, "HEAD");
+	x->head_only = c->head_only;
 	list_init(&x->stream);
 	c->exchange = x;
 	return x;
@@ -198,7 +198,8 @@ void exchange_error(struct conn *c, int status, const char *text)
 	if (status == 503)
 		str_puts(&c->out, "Retry-After: 5\r\n");
 	str_puts(&c->out, "\r\n");
-	str_add(&c->out, body, (size_t)n);
+	if (!c->head_only)
+		str_add(&c->out, body, (size_t)n);
 }
 
 /* --- streams --- */

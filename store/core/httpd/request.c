@@ -251,6 +251,7 @@ static size_t take_head(struct conn *c, char *data, size_t len)
 	if (n == 0)
 		return 0;
 	c->scan = 0;
+	c->head_only = false;
 	if (n < 0) {
 		if (n == -E2BIG)
 			request_refuse(c, 431, "the head of the request is too large");
@@ -270,6 +271,7 @@ static size_t take_head(struct conn *c, char *data, size_t len)
 		return (size_t)n;
 	}
 	c->close |= head.close;
+	c->head_only = http1_slice_is(head.method, "HEAD");
 	if ((head.minor > 0 || head.host.data) && !listener_serves(c->listener, head.host)) {
 		request_refuse(c, 421, "the Host field names what this server is not called");
 		return (size_t)n;

@@ -18,6 +18,11 @@ TEST(answers_have_their_fields)
 	CHECK_INT(r.requests, 2);
 	CHECK(r.local && !r.tls && strncmp(r.peer, "127.0.0.1:", 10) == 0);
 	peer_close(&p);
+	/* nothing follows the head of an answer to HEAD, of whomever it is */
+	peer_ask(&p, &r, RIG_PLAIN, "HEAD /small HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n");
+	CHECK_HAS(str_get(&p.in), "HTTP/1.1 413 ");
+	CHECK_STR(strstr(str_get(&p.in), "\r\n\r\n"), "\r\n\r\n");
+	peer_close(&p);
 	/* the server's own errors are JSON, and end the connection */
 	peer_ask(&p, &r, RIG_PLAIN, "GET /hello HTTP/1.1\r\n\r\n");
 	CHECK_HAS(str_get(&p.in), "HTTP/1.1 400 Bad Request\r\n");
