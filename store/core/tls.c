@@ -306,7 +306,8 @@ static void note_failure(struct tls *t, int e)
 /* Before each call: what OpenSSL and the kernel say afterwards is about this one. */
 static void begin(void)
 {
-	ERR_clear_error();
+	if (ERR_peek_error()) /* clearing goes through all places of the queue, and mostly it is empty */
+		ERR_clear_error();
 	errno = 0;
 }
 

@@ -45,6 +45,10 @@ int http1_head_find(const char *data, size_t len, size_t *scan)
 {
 	size_t i = *scan, end = MIN(len, (size_t)LIMIT_HTTP_HEAD);
 	for (; i < end; i++) {
+		if (i == 0 || data[i - 1] != '\r')
+			i += http1_text_run(data + i, end - i);
+		if (i == end)
+			break;
 		char c = data[i];
 		bool after_cr = i > 0 && data[i - 1] == '\r';
 		if (after_cr != (c == '\n') || (!http1_is(c, HTTP1_CHAR_TEXT) && c != '\r' && c != '\n'))
@@ -72,6 +76,9 @@ static int take_line(struct cursor *c, struct http1_slice *ret)
 {
 	const char *start = c->at;
 	for (const char *p = start; p + 1 < c->end; p++) {
+		p += http1_text_run(p, (size_t)(c->end - p) - 1);
+		if (p + 1 == c->end)
+			break;
 		if (p[0] == '\r' && p[1] == '\n') {
 			*ret = (struct http1_slice){start, (size_t)(p - start)};
 			c->at = p + 2;
