@@ -472,8 +472,10 @@ static int set_up(struct up *u, struct options *o, struct error *err)
 	for (size_t i = 0; i < ELEMENTS(role_names); i++)
 		add_child(u, role_names[i], 1);
 	int r = etcd_env_write(o);
+	if (r == 0)
+		r = options_remember(o);
 	if (r < 0)
-		return error_set(err, r, o->data_dir, "etcd.env: %s", strerror(-r));
+		return error_set(err, r, o->data_dir, "%s", strerror(-r));
 	u->notify_fd = notify_listen(notify_path);
 	if (u->notify_fd < 0)
 		return error_set(err, u->notify_fd, notify_path, "%s", strerror(-u->notify_fd));

@@ -3,11 +3,10 @@ import json
 import os
 import random
 import signal
-import subprocess
 import threading
 import time
 
-from lab import BIN, Case, engine, wait_for
+from lab import Case, engine, wait_for
 
 
 class Kills(Case):
@@ -46,24 +45,6 @@ class Kills(Case):
         self.same("floats", 5)
         self.assertTrue(before <= {c["Id"] for c in self.t.running("floats")}, "what ran goes on (live-restore)")
         self.t.tug("delete", "ms", "floats", "--wait")
-
-    def test_up_killed_or_stopped_leaves_containers_and_is_adopted(self):
-        self.t.apply(self.web("adopted", 2), "--wait")
-        before = {c["Id"]: engine.inspect(c["Id"])["State"]["StartedAt"] for c in self.t.running("adopted")}
-        self.assertEqual(self.t.term(), 0)
-        self.assertEqual({c["Id"] for c in self.t.running("adopted")}, set(before))
-        self.t.up()
-        self.same("adopted", 2)
-        self.t.kill()
-        self.t.up()
-        self.same("adopted", 2)
-        after = {c["Id"]: engine.inspect(c["Id"])["State"]["StartedAt"] for c in self.t.running("adopted")}
-        self.assertEqual(after, before, "the same containers, never restarted")
-        second = subprocess.run([os.environ["TUG_BIN"] + "/tugd", "up", "--data-dir", self.t.dir], capture_output=True, text=True,
-                                timeout=30)
-        self.assertEqual(second.returncode, 0)
-        self.assertIn("already", second.stderr)
-        self.t.tug("delete", "ms", "adopted", "--wait")
 
 
 class Watcher:

@@ -160,12 +160,3 @@ class MainPath(Case):
         for word in ("State: ready", "Conditions:", "Pods:", "Events:"):
             self.assertIn(word, d)
         self.t.tug("delete", "ms", "watched", "--wait")
-
-    def test_down_stops_everything_and_up_brings_it_back(self):
-        self.t.apply(self.web("comes-back", 2), "--wait")
-        self.t.tug("down")
-        self.t.process.wait(timeout=60)
-        self.assertEqual(self.t.containers(), [])
-        self.t.up()
-        self.t.ready("comes-back", 2)
-        self.t.tug("delete", "ms", "comes-back", "--wait")
