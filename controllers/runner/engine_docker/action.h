@@ -27,7 +27,9 @@ struct docker_action {
 	bool timed_out;
 	unsigned tries, polls;
 	uint64_t runs; /* of the container when start was sent */
-	uint64_t seq;  /* of the container when it was looked at in the end */
+	uint64_t seq;  /* of what is looked at, when it was asked for */
+	char looked[ID_SIZE]; /* what is looked at in the end */
+	enum engine_result then;
 	docker_action_fn *on_end;
 	void *ctx;
 	struct error err;

@@ -12,25 +12,30 @@
 
 /* --- a look at what came of it --- */
 
-/* The port promises that who started or stopped a container knows how it is then. */
 static void on_looked(void *ctx, const struct http_response *r)
 {
 	struct docker_action *a = ctx;
 	a->call = NULL;
-	struct docker_container *c = action_container(a);
+	struct docker_container *c = map_get(&a->d->containers, a->looked);
 	_cleanup_value_ struct value *v = NULL;
-	if (c && c->seq == a->seq && r->result == HTTP_OK && r->status == 200 &&
-	    json_parse(r->body, r->body_len, &v, NULL) == 0 && container_of_inspect(c, v, false)) {
+	if (c && r->result == HTTP_OK && r->status == 404) {
+		state_removed(a->d, c);
+	} else if (c && c->seq == a->seq && r->result == HTTP_OK && r->status == 200 &&
+	           json_parse(r->body, r->body_len, &v, NULL) == 0 && container_of_inspect(c, v, false)) {
 		c->seq++;
 		state_changed(a->d, c->pod);
 	}
-	action_end(a, ENGINE_OK);
+	action_end(a, a->then);
 }
 
-static void action_look(struct docker_action *a, const struct docker_container *c)
+/* The port promises that who started or stopped a container knows how it is then: looks at it, or at what it joins, and
+ * ends with the result `then`. */
+static void action_look(struct docker_action *a, const struct docker_container *c, enum engine_result then)
 {
+	memcpy(a->looked, c->id, ID_SIZE);
+	a->then = then;
 	a->seq = c->seq;
-	a->call = docker_call(a->d, a->d->quick, "GET", mem_printf("/containers/%s/json", a->id), NULL,
+	a->call = docker_call(a->d, a->d->quick, "GET", mem_printf("/containers/%s/json", c->id), NULL,
 	                      DEADLINE_INSPECT, on_looked, a);
 }
 
@@ -61,7 +66,7 @@ void action_started(void *ctx, const struct http_response *r)
 			state_started(a->d, c, a->runs);
 		/* it runs already, or its event could not tell whether it is a new run */
 		if (c && c->state != CONTAINER_RUNNING && (r->status == 304 || c->inspect))
-			action_look(a, c);
+			action_look(a, c, ENGINE_OK);
 		else
 			action_end(a, ENGINE_OK);
 		return;
@@ -78,7 +83,10 @@ void action_started(void *ctx, const struct http_response *r)
 		state_removed(a->d, c);
 	else if (c)
 		state_start_failed(a->d, c, a->err.text);
-	action_end(a, result);
+	if (c && hint == HINT_JOINED_GONE && c->pod->infra)
+		action_look(a, c->pod->infra, result); /* it fell, and its event is still on its way */
+	else
+		action_end(a, result);
 }
 
 /* --- stop --- */
@@ -90,7 +98,7 @@ static void stop_landed(struct docker_action *a)
 		action_end(a, ENGINE_OK);
 		return;
 	}
-	action_look(a, c);
+	action_look(a, c, ENGINE_OK);
 }
 
 void action_killed(void *ctx, const struct http_response *r)

@@ -15,6 +15,8 @@ struct pod_op {
 	int64_t grace_ms;
 	struct docker_target *targets; /* create */
 	size_t n_targets, at;
+	bool again;           /* start: it was tried before */
+	int64_t joined_ns;    /* start: since when the infra ran, as far as was known */
 	bool imported;        /* create: the pause image was brought in */
 	char (*ids)[ID_SIZE]; /* repair: what ran, and what is stopped or started */
 	size_t n_ids;

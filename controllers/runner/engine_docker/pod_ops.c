@@ -41,6 +41,23 @@ static bool any_runs(const struct docker_pod *pod)
 	return false;
 }
 
+static void start_run(struct pod_op *op);
+
+/* When its network had fallen and nobody had heard of it, that is known now: once more, from the beginning. */
+static void on_start_ended(void *ctx, enum engine_result result, const struct error *err)
+{
+	struct pod_op *op = ctx;
+	const struct docker_container *c = state_find(op->op.d, op->pod, op->container);
+	const struct docker_container *infra = c && c->opens ? c->pod->infra : NULL;
+	bool fell = infra && (infra->state != CONTAINER_RUNNING || infra->started_ns != op->joined_ns);
+	if (result != ENGINE_E_FAILED || !fell || op->again) {
+		pod_op_end(op, result, err);
+		return;
+	}
+	op->again = true;
+	start_run(op);
+}
+
 static void start_run(struct pod_op *op)
 {
 	struct docker *d = op->op.d;
@@ -66,7 +83,8 @@ static void start_run(struct pod_op *op)
 		lock->infra_starting = true;
 		action_start(d, infra, on_infra_started, op);
 	} else {
-		action_start(d, c, on_ended, op);
+		op->joined_ns = infra ? infra->started_ns : 0;
+		action_start(d, c, on_start_ended, op);
 	}
 }
 

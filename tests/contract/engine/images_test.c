@@ -141,7 +141,7 @@ static void on_progress(void *ctx, int64_t now, int64_t total)
 
 static void never(void *ctx _unused_, enum engine_result result _unused_, const struct error *err _unused_)
 {
-	CHECK(!"called back after it was cancelled");
+	test_fail(__FILE__, __LINE__, "called back after it was cancelled");
 }
 
 TEST_ENGINES(a_cancelled_pull_leaves_nothing, true)

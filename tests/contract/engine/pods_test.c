@@ -277,7 +277,7 @@ TEST_ENGINES(many_pods_at_once, true)
 
 static void never(void *ctx _unused_, enum engine_result result _unused_, const struct error *err _unused_)
 {
-	CHECK(!"called back after it was cancelled");
+	test_fail(__FILE__, __LINE__, "called back after it was cancelled");
 }
 
 TEST_ENGINES(a_cancelled_operation_is_silent, true)
