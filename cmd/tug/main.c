@@ -242,12 +242,25 @@ static int skip_flags(int argc, char **argv)
 	return i;
 }
 
+/* -o is for what shows objects, or changes them. */
+static bool has_forms(const struct command *m)
+{
+	int (*const plain[])(struct cli *) = {run_logs,     run_explain,    run_down,
+	                                      run_etcd_env, run_completion, run_help};
+	for (size_t i = 0; i < ELEMENTS(plain); i++)
+		if (m->run == plain[i])
+			return false;
+	return true;
+}
+
 static int run(struct cli *c)
 {
 	if (cli_flag(c, "help")) {
 		help_print(c->command);
 		return EXIT_OK;
 	}
+	if (cli_flag(c, "output") && !has_forms(c->command))
+		return cli_fail(EXIT_USAGE, "-o: `tug %s` prints plain text only", c->command->name);
 	if (c->n_args >= c->command->min_args && c->n_args <= c->command->max_args)
 		return c->command->run(c);
 	return cli_fail(EXIT_USAGE, "%s\n\nUsage: tug %s%s%s\nExamples:\n%.*s",

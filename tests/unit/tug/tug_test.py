@@ -185,7 +185,8 @@ class Words(Tug):
                      ["get", "ms", "--watch=1"], ["scale", "web", "x"], ["scale", "web", "-1"], ["delete", "ms"], ["delete"],
                      ["delete", "pods", "x"], ["completion", "ksh"], ["describe", "pod"], ["get", "pods", "a", "b", "-w"],
                      ["logs", "web", "--tail", "-5"], ["logs", "web", "--since", "soon"], ["events", "--since", "x"],
-                     ["apply", "-f", "x", "--wait", "--timeout", "soon"]):
+                     ["apply", "-f", "x", "--wait", "--timeout", "soon"], ["explain", "pod", "-o", "json"],
+                     ["logs", "web", "-o", "yaml"]):
             self.assertNotEqual(self.tug(*args, status=2).stderr, "", args)
         self.assertIn("not a number of pods", self.tug("scale", "web", "-1", status=2).stderr)
         self.assertEqual(self.api.asked, [])
