@@ -18,7 +18,7 @@ enum {
 	LEASE_MS = 3600000,           /* how long an event can be read, at least */
 	SHARED_MS = 600000,           /* how long a lease takes further events */
 	FOLD_MS = 60000,              /* the same event is written once in this time */
-	PENDING_MOST = LIMIT_TXN_OPS, /* what waits is one transaction; more than that is dropped */
+	PENDING_MOST = LIMIT_TXN_OPS, /* what waits is one transaction at most; more than that is dropped */
 };
 
 struct pending {
@@ -36,17 +36,21 @@ struct events {
 	uint32_t seq;
 	struct pending pending[PENDING_MOST];
 	size_t n_pending;
+	size_t n_sent; /* of these, the first are in the transaction that is under way */
+	bool sent_again;
 	struct store_op *op;
 	struct loop_task flush;
 };
 
-static void pending_clear(struct events *e)
+/* The first n are done with. */
+static void pending_drop(struct events *e, size_t n)
 {
-	for (size_t i = 0; i < e->n_pending; i++) {
+	for (size_t i = 0; i < n; i++) {
 		free(e->pending[i].key);
 		str_done(&e->pending[i].value);
 	}
-	e->n_pending = 0;
+	e->n_pending -= n;
+	memmove(e->pending, e->pending + n, e->n_pending * sizeof(e->pending[0]));
 }
 
 bool events_lease_is_full(int64_t taken_ms, int64_t now_ms)
@@ -65,8 +69,13 @@ static void on_written(void *ctx, enum store_outcome outcome, int64_t rev _unuse
 {
 	struct events *e = ctx;
 	e->op = NULL;
-	if (outcome == STORE_E_NO_LEASE)
-		lease_forget(e); /* the store was replaced: the next event takes a new one */
+	bool no_lease = outcome == STORE_E_NO_LEASE;
+	if (no_lease)
+		lease_forget(e); /* the store was replaced, which is what these events may be about */
+	if (!no_lease || e->sent_again)
+		pending_drop(e, e->n_sent);
+	e->sent_again = no_lease && !e->sent_again;
+	e->n_sent = 0;
 	if (e->n_pending)
 		loop_task_schedule(&e->flush);
 }
@@ -86,7 +95,7 @@ static void lease_take(struct events *e)
 	e->lease = store_lease(e->store, LEASE_MS, false, &cbs, e);
 }
 
-/* Writes all that waits in one transaction. What it cannot write is dropped: nothing depends on an event. */
+/* Writes what waits in one transaction. What it cannot write is dropped: nothing depends on an event. */
 static void on_flush(void *ctx)
 {
 	struct events *e = ctx;
@@ -109,8 +118,8 @@ static void on_flush(void *ctx)
 		                               .value_len = p->value.len,
 		                               .lease = e->lease_id};
 	}
+	e->n_sent = n;
 	e->op = store_txn(e->store, &(struct store_txn){.thens = thens, .n_thens = n}, on_written, e);
-	pending_clear(e);
 }
 
 /* Text from engines and users may be anything, and was perhaps cut within a character; stored is UTF-8. */
@@ -181,7 +190,7 @@ struct events *events_free(struct events *e)
 	loop_task_cancel(&e->flush);
 	store_cancel(e->store, e->op);
 	lease_forget(e);
-	pending_clear(e);
+	pending_drop(e, e->n_pending);
 	fold_done(&e->fold);
 	free(e->root);
 	free(e->role);

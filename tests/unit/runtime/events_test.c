@@ -167,11 +167,24 @@ TEST(a_lease_that_went_is_replaced)
 	events_add(b.e, false, "node/n1", "Ready", "a");
 	CHECK_INT(events_read(&b), 1);
 	memory_store_expire(b.s, b.leases[0]);
-	events_add(b.e, false, "node/n1", "Ready", "refused with the lease, and dropped");
-	CHECK_INT(events_read(&b), 0);
-	events_add(b.e, false, "node/n1", "Ready", "c");
+	events_add(b.e, false, "node/n1", "Ready", "refused with the lease, written with the next");
 	CHECK_INT(events_read(&b), 1);
-	CHECK_STR(event_of(&b, 0)->message, "c");
+	CHECK_STR(event_of(&b, 0)->message, "refused with the lease, written with the next");
+	events_add(b.e, false, "node/n1", "Ready", "c");
+	CHECK_INT(events_read(&b), 2);
+	end(&b);
+}
+
+TEST(what_two_leases_do_not_carry_is_dropped)
+{
+	struct bench b;
+	begin(&b);
+	memory_store_fail_txns(b.s, 2, STORE_E_NO_LEASE, false);
+	events_add(b.e, false, "node/n1", "Ready", "a");
+	CHECK_INT(events_read(&b), 0);
+	events_add(b.e, false, "node/n1", "Ready", "b");
+	CHECK_INT(events_read(&b), 1);
+	CHECK_STR(event_of(&b, 0)->message, "b");
 	end(&b);
 }
 
