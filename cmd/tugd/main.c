@@ -148,6 +148,8 @@ static int role(struct options *o, const char *name, int argc, char **argv)
 		if (!streq(roles[i].name, name))
 			continue;
 		struct role r;
+		if (stop_all)
+			options_recall(o); /* those of the node that was up here, whatever it was called */
 		if (role_init(&r, roles[i].name, o, !stop_all) < 0)
 			return 1;
 		int status = stop_all ? runner_stop_all(&r) : roles[i].run(&r);

@@ -8,6 +8,7 @@
 
 #include "core/document.h"
 #include "core/file.h"
+#include "core/json.h"
 #include "core/limits.h"
 #include "core/mem.h"
 
@@ -264,6 +265,38 @@ void options_export(const struct options *o)
 		bool named = row->offset != offsetof(struct options, config) || !streq(origin, "default");
 		if (value && named)
 			(void)setenv(row->env, value, 1);
+	}
+}
+
+/* The options that are kept: those that say whose containers they are and where. */
+static bool is_kept(const struct option_row *row)
+{
+	return row->offset == offsetof(struct options, node) || row->offset == offsetof(struct options, engine);
+}
+
+int options_remember(const struct options *o)
+{
+	_cleanup_free_ char *path = options_path(o, "up.json");
+	_cleanup_value_ struct value *v = value_new_object();
+	_cleanup_str_ struct str text = STR_INIT;
+	for (const struct option_row *row = option_table; row->env; row++)
+		if (is_kept(row) && options_value(o, row))
+			value_set(v, row->flag, value_new_string(options_value(o, row)));
+	json_print(v, JSON_COMPACT, &text);
+	return file_write(path, str_get(&text), text.len, 0600);
+}
+
+void options_recall(struct options *o)
+{
+	_cleanup_free_ char *path = options_path(o, "up.json");
+	_cleanup_str_ struct str text = STR_INIT;
+	_cleanup_value_ struct value *v = NULL;
+	if (file_read(path, LIMIT_VALUE, &text) < 0 || json_parse(str_get(&text), text.len, &v, NULL) < 0)
+		return;
+	for (const struct option_row *row = option_table; row->env; row++) {
+		const char *value = is_kept(row) ? value_get_string(v, row->flag) : NULL;
+		if (value && !o->origin[row - option_table])
+			set(o, row, value, "last start");
 	}
 }
 

@@ -55,6 +55,13 @@ int options_load(struct options *o, int argc, char **argv, int *ret_used, struct
 void options_done(struct options *o) _nonnull_(1);
 /* Sets the environment variables, for child processes. */
 void options_export(const struct options *o) _nonnull_(1);
+/*
+ * Which node and which engine `tugd up` used, kept in <data_dir>/up.json for commands that come when it is gone. 0 or
+ * -errno.
+ */
+int options_remember(const struct options *o) _nonnull_(1) _must_check_;
+/* Takes from there what was neither given nor configured. Without a file, or one that says nothing, nothing changes. */
+void options_recall(struct options *o) _nonnull_(1);
 /* One line per option: value and where it came from. */
 void options_print(const struct options *o, struct str *out) _nonnull_(1, 2);
 /* "<data_dir>/<name>"; to be freed. */

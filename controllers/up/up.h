@@ -6,13 +6,14 @@
  *   <data-dir>/etcd/      the embedded etcd         run/up.lock    held while up; holds the process id
  *   <data-dir>/etcd.env   for etcdctl               run/up.sock    control: GET /v1/status, POST /v1/down
  *   <data-dir>/runner/    the runner's snapshot     run/api.sock   the API, for root on this machine
+ *   <data-dir>/up.json    what `tug down` has to know when nothing is up
  */
 #pragma once
 
 #include "controllers/runtime/options.h"
 
 /*
- * Runs until it is told to stop. options: taken over. report_fd: one line is written when the node is ready ("ready") or
- * cannot be ("failed: why"), then it is closed; -1: none. Returns the exit status.
+ * Runs until it is told to stop. options: taken over. report_fd: lines about the start for whoever waits for it, as
+ * follow.h reads them, until the node is ready or cannot be; then it is closed. -1: none. Returns the exit status.
  */
 int up_run(struct options *options, int report_fd) _nonnull_(1) _must_check_;
