@@ -36,6 +36,7 @@ struct rig {
 	unsigned n_open;
 	unsigned requests, gone, drained; /* calls of the handler */
 	size_t uploaded, body_bytes;
+	size_t source; /* bytes that are written whenever there is room */
 	bool pause_uploads;
 	char subject[128], peer[64], upgrade[32];
 	bool local, tls, stopped;
@@ -173,9 +174,18 @@ static inline void rig_on_gone(void *ctx, struct httpd_exchange *x)
 	rig_forget(r, x);
 }
 
-static inline void rig_on_drained(void *ctx, struct httpd_exchange *x _unused_)
+static inline void rig_pump(struct rig *r, struct httpd_exchange *x)
 {
-	((struct rig *)ctx)->drained++;
+	static const char block[4096];
+	for (bool room = true; room && r->source; r->source -= sizeof(block))
+		room = httpd_stream_write(x, block, sizeof(block));
+}
+
+static inline void rig_on_drained(void *ctx, struct httpd_exchange *x)
+{
+	struct rig *r = ctx;
+	r->drained++;
+	rig_pump(r, x);
 }
 
 static inline void rig_listen(struct rig *r, const char *address, const struct httpd_tls *tls,

@@ -161,6 +161,31 @@ TEST(back_pressure)
 	rig_done(&r);
 }
 
+/* A source that writes when it is told to goes on to its end, whether its reader is quick or slow. */
+TEST(source)
+{
+	enum { TOTAL = 32 << 20 };
+	static struct rig r;
+	struct peer p;
+	rig_init(&r, NULL);
+	for (unsigned way = 0; way < RIG_WAYS; way++) {
+		for (int slow = 0; slow <= 1; slow++) {
+			open_stream(&p, &r, way, slow ? GET("/relay") : GET("/events"));
+			r.source = TOTAL;
+			rig_pump(&r, r.open[0]);
+			if (slow)
+				rig_settle(&r);
+			UNTIL(&r, (peer_read(&p), p.in.len > TOTAL && r.source == 0));
+			httpd_stream_end(rig_take(&r));
+			UNTIL(&r, ends_properly(&p));
+			peer_close(&p);
+		}
+	}
+	CHECK_INT(r.gone, 0);
+	rig_is_empty(&r);
+	rig_done(&r);
+}
+
 /* A reader that leaves is noticed at once, whatever it sent before and whatever it waits for. */
 TEST(leaving)
 {
