@@ -78,6 +78,26 @@ TEST(pods)
 	rig_done(&r);
 }
 
+/* Every object once, however many parts there are. */
+static size_t walk(struct rig *r, const char *first, size_t *ret_parts)
+{
+	size_t n = 0;
+	char target[300];
+	(void)snprintf(target, sizeof(target), "%s", first);
+	for (*ret_parts = 0; target[0]; ++*ret_parts) {
+		_cleanup_answer_ struct answer a = ask(r, "GET", target, NULL);
+		CHECK_STATUS(a, 200);
+		CHECK(a.body.len <= LIMIT_HTTP_REPLY);
+		n += value_count(value_get(a.value, "items"));
+		const char *next = value_get_string(a.value, "next");
+		target[0] = '\0';
+		if (next)
+			(void)snprintf(target, sizeof(target), "%s%cafter=%s", first,
+			               strchr(first, '?') ? '&' : '?', next);
+	}
+	return n;
+}
+
 TEST(pages)
 {
 	struct rig r;
@@ -97,6 +117,13 @@ TEST(pages)
 	        ask(&r, "GET", "/v1/microservices?limit=2&after=microservices/default/s2", NULL);
 	CHECK_INT(value_count(value_get(last.value, "items")), 2);
 	CHECK(value_get(last.value, "next") == NULL);
+	for (size_t limit = 1; limit <= 6; limit++) {
+		char target[64];
+		size_t parts = 0;
+		(void)snprintf(target, sizeof(target), "/v1/microservices?limit=%zu", limit);
+		CHECK_INT(walk(&r, target, &parts), 5);
+		CHECK_INT(parts, (5 + limit - 1) / limit); /* no empty last one */
+	}
 	rig_done(&r);
 }
 
@@ -156,26 +183,6 @@ TEST(revisions)
 	rig_done(&r);
 }
 
-/* Every object once, however many parts there are. */
-static size_t walk(struct rig *r, const char *first, size_t *ret_parts)
-{
-	size_t n = 0;
-	char target[300];
-	(void)snprintf(target, sizeof(target), "%s", first);
-	for (*ret_parts = 0; target[0]; ++*ret_parts) {
-		_cleanup_answer_ struct answer a = ask(r, "GET", target, NULL);
-		CHECK_STATUS(a, 200);
-		CHECK(a.body.len <= LIMIT_HTTP_REPLY);
-		n += value_count(value_get(a.value, "items"));
-		const char *next = value_get_string(a.value, "next");
-		target[0] = '\0';
-		if (next)
-			(void)snprintf(target, sizeof(target), "%s%cafter=%s", first,
-			               strchr(first, '?') ? '&' : '?', next);
-	}
-	return n;
-}
-
 /* Without a limit a list is cut before an answer becomes larger than a client takes. */
 TEST(large_lists)
 {
@@ -183,10 +190,7 @@ TEST(large_lists)
 	struct rig r;
 	rig_init(&r);
 	_cleanup_str_ struct str value = STR_INIT;
-	str_puts(&value, "{\"containers\":{\"app\":{\"image\":\"x\",\"env\":[\"A=1\"");
-	for (int i = 0; i < 990; i++)
-		str_printf(&value, ",\"E%d=%01000d\"", i, 0);
-	str_puts(&value, "]}}}");
+	str_printf(&value, "{\"containers\":{\"app\":{\"image\":\"x\",\"env\":[\"A=%01000000d\"]}}}", 0);
 	CHECK(value.len < LIMIT_VALUE);
 	for (int i = 0; i < OBJECTS; i++) {
 		char key[64];
@@ -197,9 +201,5 @@ TEST(large_lists)
 	size_t parts = 0;
 	CHECK_INT(walk(&r, "/v1/microservices", &parts), OBJECTS);
 	CHECK(parts > 1);
-	CHECK_INT(walk(&r, "/v1/microservices?limit=9", &parts), OBJECTS);
-	CHECK_INT(parts, 8);
-	CHECK_INT(walk(&r, "/v1/microservices?limit=35", &parts), OBJECTS);
-	CHECK_INT(parts, 2); /* no empty last one */
 	rig_done(&r);
 }
