@@ -46,6 +46,22 @@ class Kills(Case):
         self.assertTrue(before <= {c["Id"] for c in self.t.running("floats")}, "what ran goes on (live-restore)")
         self.t.tug("delete", "ms", "floats", "--wait")
 
+    def test_an_engine_that_stops_its_containers(self):
+        """As Docker does by default when it starts again after it was killed."""
+        self.t.apply(self.web("again", 3), "--wait")
+        before = {c["Id"]: engine.inspect(c["Id"])["State"]["StartedAt"] for c in self.t.running("again")}
+        engine.kill()
+        try:
+            engine.start(live=False)
+            wait_for("all were started again", lambda: all(
+                s["Running"] and s["StartedAt"] != before[i] for i, s in
+                ((i, engine.inspect(i)["State"]) for i in before)))
+            self.same("again", 3)
+            self.assertEqual({c["Id"] for c in self.t.running("again")}, set(before), "the same containers")
+        finally:
+            engine.kill()
+            engine.start()
+
 
 class Watcher:
     """Looks at the engine all the time; notes when something runs twice."""

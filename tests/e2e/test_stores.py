@@ -125,3 +125,29 @@ class RolledBack(OwnEtcd):
         self.assertEqual(self.started("late"), late)
         self.t.tug("delete", "ms", "early", "late", "newcomer", "--wait")
         wait_for("what was deleted in a store that knew it is gone", lambda: not self.t.containers())
+
+
+class Away(OwnEtcd):
+    def test_without_etcd_everything_runs_on_also_after_a_reboot(self):
+        self.t.apply(self.web("steady", 2), "--wait")
+        idents = sorted(self.started("steady"))
+        self.unserve()
+        engine.call("POST", "/containers/%s/kill" % idents[0])
+        wait_for("what ends is started again", lambda: engine.inspect(idents[0])["State"]["Running"])
+        # everything ends: tug, the engine, and its containers with it
+        self.t.kill()
+        engine.kill()
+        try:
+            engine.start(live=False)
+            wait_for("they have been stopped", lambda: not self.t.running("steady"))
+            self.t.up(wait=False)
+            wait_for("the last known pods run", lambda: len(self.t.running("steady")) == 2)
+            self.assertEqual(sorted(self.started("steady")), idents)
+        finally:
+            engine.kill()
+            engine.start()
+        self.serve("first")
+        self.t.ready("steady", 2)
+        self.assertEqual(sorted(self.started("steady")), idents)
+        self.t.tug("delete", "ms", "steady", "--wait")
+        self.t.gone("steady")

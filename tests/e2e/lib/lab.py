@@ -55,14 +55,15 @@ class Engine:
     def address(self):
         return "unix://" + self.socket
 
-    def start(self, wait=True):
+    def start(self, wait=True, live=True):
+        """live: containers run on while the daemon is away. Otherwise it stops what it finds running, as by default."""
         os.makedirs(self.dir, exist_ok=True)
         pidfile = os.path.join(self.dir, "pid")
         if os.path.exists(pidfile):
             os.unlink(pidfile)
         self.process = subprocess.Popen(
             ["/usr/sbin/dockerd", "--data-root", self.dir + "/data", "--exec-root", self.dir + "/exec", "-H", self.address,
-             "--pidfile", pidfile, "--cgroup-parent", os.environ["TUG_E2E_CGROUP"], "--live-restore"],
+             "--pidfile", pidfile, "--cgroup-parent", os.environ["TUG_E2E_CGROUP"], "--live-restore=%s" % str(live).lower()],
             stdin=subprocess.DEVNULL, stdout=open(self.dir + "/log", "ab"), stderr=subprocess.STDOUT)
         if wait:
             wait_for("dockerd answers", lambda: self.call("GET", "/_ping")[0] == 200)
@@ -125,7 +126,7 @@ class Tug:
         self.env = dict(os.environ, TUG_DATA_DIR=self.dir, NO_COLOR="1", TUG_ENGINE=engine.address)
         self.env.pop("TUG_HOST", None)
 
-    def up(self):
+    def up(self, wait=True):
         argv = [BIN + "/tugd", "up", "--node", self.node, "--data-dir", self.dir, "--engine", engine.address, "--listen",
                 "127.0.0.1:%d" % self.port]
         for k, v in self.flags.items():
@@ -133,7 +134,8 @@ class Tug:
         os.makedirs(self.dir, exist_ok=True)
         self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=open(self.dir + ".log", "ab"))
-        wait_for("tug is ready", lambda: self.status()["ready"])
+        if wait:
+            wait_for("tug is ready", lambda: self.status()["ready"])
 
     def status(self):
         """What `tugd up` says of its children."""
