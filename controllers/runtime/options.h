@@ -1,6 +1,6 @@
 /*
- * The options of `tugd`: one table from which flags, environment variables, config file keys, --help, --print-config,
- * the man page and completion come.
+ * The options of `tugd`: one table from which flags, environment variables, config file keys, --help and --print-config
+ * come. The table in controllers/up/README.md is compared with it.
  *
  * A flag wins over the environment, which wins over the config file (--config, TUG_CONFIG, /etc/tug/tug.yaml when it
  * exists), which wins over the default. `tugd up` hands everything to its roles in the environment, so that no secret
