@@ -30,7 +30,7 @@ struct group {
 	size_t first, end;           /* of in->pods */
 	const struct plan_pod *seat; /* NULL: to be created */
 	bool seat_up;
-	const struct plan_pod *keeper; /* of another revision and up: it serves until the seat is up */
+	const struct plan_pod *keeper; /* of another revision: the one that stays until the seat is up */
 	const struct plan_pod
 	        *leaver; /* live, stays until the seat is up: of another revision, or on a draining node */
 	const struct plan_pod *useless; /* dropped by this plan; its place on its node may be taken */
@@ -247,7 +247,7 @@ static const char *reason_to_drop(struct turn *t, struct group *g, const struct 
 		if (g->seat_up)
 			return "the wanted revision is up in its place";
 		if (g->keeper && g->keeper != p)
-			return "another pod of its ordinal serves until the wanted revision is up";
+			return "another pod of its ordinal stays until the wanted revision is up";
 		g->leaver = p;
 		return NULL;
 	}
@@ -265,14 +265,30 @@ static const char *reason_to_drop(struct turn *t, struct group *g, const struct 
 	return failed(p) ? "it failed and another pod has its ordinal" : NULL;
 }
 
+/* Of the pods of other revisions the oldest that is up; when none is, the oldest that ran, once all can be believed. */
+static const struct plan_pod *find_keeper(const struct turn *t, const struct group *g)
+{
+	const struct plan_pod *oldest = NULL;
+	bool believed = true;
+	for (size_t i = g->first; i < g->end; i++) {
+		const struct plan_pod *p = &t->in->pods[i];
+		if (current(t, p) || !plan_pod_live(p) || p->node_state == PLAN_NODE_DISABLED)
+			continue;
+		bool up = plan_pod_up(t->in, p);
+		if (up && stays(p))
+			return p;
+		believed &= settled(t->in, p) && !up; /* up on a draining node: it stays as well */
+		if (!oldest && stays(p) && ran(p) && !failed(p))
+			oldest = p;
+	}
+	return believed ? oldest : NULL;
+}
+
 static void tidy(struct turn *t, struct group *g)
 {
 	g->seat = find_seat(t, g);
 	g->seat_up = g->seat && plan_pod_up(t->in, g->seat);
-	for (size_t i = g->first; i < g->end && !g->keeper; i++)
-		if (!current(t, &t->in->pods[i]) && stays(&t->in->pods[i]) &&
-		    plan_pod_up(t->in, &t->in->pods[i]))
-			g->keeper = &t->in->pods[i];
+	g->keeper = find_keeper(t, g);
 	for (size_t i = g->first; i < g->end; i++) {
 		const struct plan_pod *p = &t->in->pods[i];
 		const char *why = reason_to_drop(t, g, p);
