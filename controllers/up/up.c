@@ -542,7 +542,9 @@ int up_run(struct options *options, int report_fd)
 	if (r < 0)
 		(void)fail(u, &err);
 	else if (r > 0)
-		status = report_fd >= 0 ? 0 : 1; /* in the background it is up, as was wanted; in front it cannot be */
+		status = report_fd >= 0
+		                 ? 0
+		                 : 1; /* in the background it is up, as was wanted; in front it cannot be */
 	else if (running)
 		status = role_run(&u->role);
 	done(u);

@@ -114,7 +114,8 @@ static bool live(const struct life_config *config, bool traced, struct life_resu
 	struct world *w = world_new(&(struct world_config){.seed = config->seed,
 	                                                   .nodes = config->nodes,
 	                                                   .schedulers = 2,
-	                                                   .slow_ms = 3, .look_ms = 1000,
+	                                                   .slow_ms = 3,
+	                                                   .look_ms = 1000,
 	                                                   .traced = traced});
 	w->verbose = config->verbose;
 	int64_t begin = world_now(w);
