@@ -16,7 +16,7 @@
  */
 #define UNTIL(loop, cond)                                                                      \
 	do {                                                                                   \
-		int64_t deadline_ = loop_now(loop) + 20000;                                    \
+		int64_t deadline_ = loop_now(loop) + 60000;                                    \
 		unsigned round_ = 0;                                                           \
 		while (!(cond)) {                                                              \
 			if (loop_now(loop) > deadline_)                                        \
