@@ -11,6 +11,7 @@
 #include "core/json.h"
 #include "core/limits.h"
 #include "core/mem.h"
+#include "core/net.h"
 
 #define ROW(member, name, variable, arg, preset, text, ...)                                         \
 	{                                                                                           \
@@ -198,8 +199,24 @@ static void default_engine(struct options *o)
 	o->engine = mem_printf("unix://%s", sockets[found]);
 }
 
+/* Once here, rather than by every role at each of its starts. */
+static int check_address(const char *flag, const char *text, struct error *err)
+{
+	struct net_address a;
+	struct error why = {0};
+	if (net_address_parse(text, &a, &why) == 0)
+		return 0;
+	return error_set(err, -EINVAL, flag, "%s", why.text);
+}
+
 static int check(const struct options *o, struct error *err)
 {
+	int r = check_address("--engine", o->engine, err);
+	if (r == 0)
+		r = check_address("--listen", o->listen, err);
+	if (r < 0)
+		return r;
+
 	if (!str_is_label(o->node))
 		return error_set(err, -EINVAL, "--node",
 		                 "\"%s\" is not a name: lower-case letters, digits and '-', at most 63",

@@ -1,9 +1,11 @@
 #include "controllers/up/follow.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,7 +13,7 @@
 #include "core/proc.h"
 #include "core/str.h"
 
-enum { EXIT_TIMEOUT = 124, UNDECIDED = -1 };
+enum { EXIT_TIMEOUT = 124, UNDECIDED = -1, TAIL_BYTES = 4000, TAIL_LINES = 10 };
 
 struct progress {
 	const struct follow *f;
@@ -20,6 +22,28 @@ struct progress {
 	size_t used;
 	char waits_for[1024];
 };
+
+/* The end of the log: where the reason is when nobody told it. */
+static void show_log(const struct follow *f)
+{
+	char buf[TAIL_BYTES + 1];
+	int fd = open(f->log, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	if (fd < 0)
+		return;
+	off_t from = fstat(fd, &st) == 0 ? MAX(st.st_size - TAIL_BYTES, (off_t)0) : 0;
+	ssize_t n = pread(fd, buf, TAIL_BYTES, from);
+	(void)close(fd);
+	if (n <= 0)
+		return;
+	size_t len = (size_t)n, at = len, lines = 0;
+	const char *newline = from > 0 ? memchr(buf, '\n', len) : NULL; /* the first line may be cut */
+	size_t first = newline ? (size_t)(newline + 1 - buf) : 0;
+	while (at > first && (buf[at - 1] != '\n' || at == len || ++lines < TAIL_LINES))
+		at--;
+	buf[len] = '\0';
+	(void)fprintf(f->err, "it ends with:\n%s%s", buf + at, buf[len - 1] == '\n' ? "" : "\n");
+}
 
 static int failed(const struct progress *p, const char *why)
 {
@@ -57,7 +81,9 @@ static int ended(const struct progress *p)
 		(void)proc_describe(status, how, sizeof(how));
 	(void)snprintf(why, sizeof(why), "it %s before it was ready%s%s", how,
 	               p->waits_for[0] ? "; it waited for " : "", p->waits_for);
-	return failed(p, why);
+	(void)failed(p, why);
+	show_log(p->f);
+	return 1;
 }
 
 static int take_input(struct progress *p)

@@ -121,6 +121,9 @@ TEST(what_is_wrong_is_named)
 	        {"--verbose=1", "takes no value"},
 	        {"--tls-cert /x", "certificate and key"},
 	        {"--config /nonexistent", "No such file"},
+	        {"--engine tcp:/nonsense", "tcp:/nonsense"},
+	        {"--engine ssh://me@there", "ssh://me@there"},
+	        {"--listen nowhere", "nowhere"},
 	};
 	begin();
 	for (size_t i = 0; i < ELEMENTS(rows); i++) {

@@ -14,6 +14,8 @@ struct told {
 	int status;
 };
 
+static const char *log_path = "/x/tugd.log";
+
 /* Follows a child that writes these lines one by one, then ends so or (negative) waits until it is killed. */
 static struct told follow_lines(const char *const *lines, int end, int64_t patience_ms)
 {
@@ -33,7 +35,7 @@ static struct told follow_lines(const char *const *lines, int end, int64_t patie
 	}
 	(void)close(fds[1]);
 	struct follow f = {
-	        .fd = fds[0], .child = pid, .log = "/x/tugd.log", .patience_ms = patience_ms, .word_ms = 20};
+	        .fd = fds[0], .child = pid, .log = log_path, .patience_ms = patience_ms, .word_ms = 20};
 	f.out = open_memstream(&t.out, &t.out_len);
 	f.err = open_memstream(&t.err, &t.err_len);
 	CHECK(f.out && f.err);
@@ -99,6 +101,40 @@ TEST(what_is_waited_for_is_told_and_patience_ends)
 	CHECK_HAS(t.err, "goes on trying in the background");
 	CHECK_HAS(t.err, "`tug down` stops it");
 	told_done(&t);
+}
+
+/* The last lines, whatever the log is like. */
+static void check_tail(const char *text, const char *want)
+{
+	static const char *const lines[] = {NULL};
+	char path[] = "/tmp/tug-follow-XXXXXX";
+	int fd = mkstemp(path);
+	CHECK(fd >= 0);
+	CHECK_INT(write(fd, text, strlen(text)), (int64_t)strlen(text));
+	(void)close(fd);
+	log_path = path;
+	struct told t = follow_lines(lines, 1, 20000);
+	log_path = "/x/tugd.log";
+	CHECK_INT(remove(path), 0);
+	const char *end = strstr(t.err, "it ends with:\n");
+	CHECK_STR(end ? end + strlen("it ends with:\n") : NULL, want);
+	told_done(&t);
+}
+
+TEST(the_end_of_the_log_is_shown_when_nobody_told_why)
+{
+	static char longest[5000];
+	check_tail("", NULL);
+	check_tail("\n", "\n");
+	check_tail("one\n", "one\n");
+	check_tail("one", "one\n");
+	check_tail("one\ntwo\n", "one\ntwo\n");
+	check_tail("1\n2\n3\n4\n5\n6\n7\n8\n9\na\nb\nc\n", "3\n4\n5\n6\n7\n8\n9\na\nb\nc\n");
+	check_tail("1\n2\n3\n4\n5\n6\n7\n8\n9\na\nb\nc", "3\n4\n5\n6\n7\n8\n9\na\nb\nc\n");
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[2999] = '\n';
+	longest[sizeof(longest) - 2] = '\n';
+	check_tail(longest, longest + 3000);
 }
 
 TEST(a_flood_without_a_line_is_bounded)
