@@ -27,9 +27,9 @@
 #include "lib/test.h"
 
 enum {
-	REQUESTS = 60000, /* in one round */
+	REQUESTS = 30000, /* in one round */
 	ROUNDS = 7,
-	HANDSHAKES = 2000,
+	HANDSHAKES = 1000,
 	PLAIN_STREAMS = 5000,
 	TLS_STREAMS = 1000,
 	BARE_ANSWER = 190,
