@@ -86,6 +86,7 @@ void report_status(struct runner *r, struct slot *s, const struct plan *p)
 	const struct mirror_entry *e = mirror_get(r->mirror, key);
 	if (e && e->orphan)
 		e = NULL;
+	const int64_t rev = e ? e->mod_rev : 0;
 	if (!s->present && !e)
 		return; /* it is going, and nobody asks */
 	_cleanup_str_ struct str value = STR_INIT;
@@ -101,7 +102,7 @@ void report_status(struct runner *r, struct slot *s, const struct plan *p)
 	if (s->present)
 		submit(r, s->name, key, &value, STORE_IF_CREATE_REV, pod, s->create_rev);
 	else
-		submit(r, s->name, key, &value, STORE_IF_MOD_REV, key, e->mod_rev);
+		submit(r, s->name, key, &value, STORE_IF_MOD_REV, key, rev);
 }
 
 enum queue_result report_tidy(struct runner *r, const char *name)

@@ -1,19 +1,6 @@
 /* The runner's plan in a world whose troubles are the bytes: the invariants of plan.h, and rest in peace. */
 #include "unit/runner/plan_world.h"
 
-#include <stdarg.h>
-
-void test_fail(const char *file, int line, const char *fmt, ...)
-{
-	va_list ap;
-	va_start(ap, fmt);
-	(void)fprintf(stderr, "%s:%d: ", file, line);
-	(void)vfprintf(stderr, fmt, ap);
-	(void)fputc('\n', stderr);
-	va_end(ap);
-	abort();
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -288,7 +288,6 @@ static void on_ready(void *ctx, unsigned events)
 		http_client_dispatch(c);
 		return;
 	}
-	conn->refs++;
 	if (conn->connecting) {
 		int r = net_connect_result(conn->fd);
 		conn->connecting = false;
@@ -296,11 +295,11 @@ static void on_ready(void *ctx, unsigned events)
 			_cleanup_free_ char *text =
 			        mem_printf("connect to %s: %s", conn->client->name, strerror(-r));
 			conn_failed(conn, HTTP_E_CONNECT, text);
-			conn_unref(conn);
 			return;
 		}
 		events &= ~(unsigned)LOOP_READ;
 	}
+	conn->refs++;
 	if (events & LOOP_READ)
 		conn_read(conn);
 	if (conn->call)
