@@ -259,6 +259,10 @@ static int run(struct cli *c)
 		help_print(c->command);
 		return EXIT_OK;
 	}
+	/* a variable of a script that is not set, most likely; an empty name would ask for the list */
+	for (unsigned i = 0; i < c->n_args && c->command->run != run_complete; i++)
+		if (!*c->args[i] || c->args[i][strlen(c->args[i]) - 1] == '/')
+			return cli_fail(EXIT_USAGE, "\"%s\": a name is missing there", c->args[i]);
 	if (cli_flag(c, "output") && !has_forms(c->command))
 		return cli_fail(EXIT_USAGE, "-o: `tug %s` prints plain text only", c->command->name);
 	if (c->n_args >= c->command->min_args && c->n_args <= c->command->max_args)

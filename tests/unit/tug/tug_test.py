@@ -186,6 +186,7 @@ class Words(Tug):
                      ["delete", "pods", "x"], ["completion", "ksh"], ["describe", "pod"], ["get", "pods", "a", "b", "-w"],
                      ["logs", "web", "--tail", "-5"], ["logs", "web", "--since", "soon"], ["events", "--since", "x"],
                      ["apply", "-f", "x", "--wait", "--timeout", "soon"], ["explain", "pod", "-o", "json"],
+                     ["get", "ms", ""], ["get", "ms/"], ["delete", "ms", ""], ["logs", ""], ["scale", "", "3"],
                      ["logs", "web", "-o", "yaml"]):
             self.assertNotEqual(self.tug(*args, status=2).stderr, "", args)
         self.assertIn("not a number of pods", self.tug("scale", "web", "-1", status=2).stderr)
