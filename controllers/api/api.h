@@ -20,6 +20,7 @@ struct api_config {
 	                          listens */
 	const struct httpd_tls *tls; /* NULL: clear text */
 	struct httpd_limits limits;
+	size_t list_bytes;          /* 62 MiB: a list's answer is ended there, with `next` */
 	int64_t session_silence_ms; /* 45000: a runner that sends nothing for so long is given up */
 };
 

@@ -9,8 +9,6 @@
 #include "core/limits.h"
 #include "core/mem.h"
 
-#define LIST_BYTES LIMIT_HTTP_REPLY /* of one answer; then `next` */
-
 struct listing {
 	struct call *call;
 	const struct filter *filter;
@@ -36,7 +34,7 @@ static void add_object(void *ctx, const struct mirror_entry *m)
 	if (!filter_value(f, v))
 		return;
 	/* only what follows the last object that fits makes a `next` */
-	if ((l->limit && l->count == l->limit) || l->out.len > LIST_BYTES - 2 * LIMIT_VALUE) {
+	if ((l->limit && l->count == l->limit) || l->out.len > a->list_bytes) {
 		l->full = true;
 		return;
 	}

@@ -379,6 +379,8 @@ int api_new(struct loop *loop, struct store *store, const struct api_config *con
 	a->node = mem_strdup(config->node);
 	a->password = mem_strdup(config->password);
 	a->address_local = mem_printf("unix://%s", config->unix_path);
+	/* no answer is larger than what tug's own clients take; the object that ends it comes on top */
+	a->list_bytes = config->list_bytes ? config->list_bytes : LIMIT_HTTP_REPLY - 2 * LIMIT_VALUE;
 	list_init(&a->calls);
 	list_init(&a->writes);
 	struct httpd_limits limits = config->limits;

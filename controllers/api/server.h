@@ -28,6 +28,7 @@ struct api {
 	struct list calls;  /* struct call, all that are open */
 	struct list writes; /* struct write, all that are under way */
 	char *root, *node, *password;
+	size_t list_bytes;
 	char *address_local, *address_remote; /* for sessions of this node and of others */
 	void (*on_synced)(void *ctx);
 	void *on_synced_ctx;

@@ -150,7 +150,7 @@ static inline void talk_puts(struct conversation *t, const char *text)
 static inline bool talk_has(struct conversation *t, const char *text)
 {
 	talk_read(t);
-	return strstr(str_get(&t->in), text) != NULL;
+	return t->in.len && memmem(t->in.data, t->in.len, text, strlen(text)) != NULL;
 }
 
 #define TALK_UNTIL(t, text)                                                                                  \

@@ -100,7 +100,7 @@ TEST(records_in_one_go)
 		peer_open(&p, &r, RIG_TLS);
 		for (int k = 0; k < 5; k++)
 			CHECK(peer_write(&p, GET("/hello"), strlen(GET("/hello"))) > 0);
-		UNTIL(&r, (peer_read(&p), count_of(str_get(&p.in), "hello\n") == 5));
+		UNTIL(&r, (peer_read(&p), peer_count(&p, "hello\n") == 5));
 		peer_close(&p);
 	}
 	rig_is_empty(&r);
@@ -121,7 +121,7 @@ TEST(many_at_once)
 	peer_open(&p, &r, RIG_PLAIN);
 	peer_send(&p, text.data, text.len, true);
 	UNTIL(&r, peer_ended(&p));
-	CHECK_INT(count_of(str_get(&p.in), "HTTP/1.1 200"), MANY + 1);
+	CHECK_INT(peer_count(&p, "HTTP/1.1 200"), MANY + 1);
 	CHECK_INT(r.requests, MANY + 1);
 	peer_close(&p);
 	str_done(&text);
@@ -149,7 +149,7 @@ TEST(bodies)
 		peer_send(&p, text.data, text.len, true);
 		UNTIL(&r, peer_ended(&p));
 		CHECK_STATUSES(&p, "200 200 200 ");
-		CHECK_INT(count_of(str_get(&p.in), "abcdefghijklmnopqrstuvwxyz"), LIMIT_HTTP_BODY / 26 + 100);
+		CHECK_INT(peer_count(&p, "abcdefghijklmnopqrstuvwxyz"), LIMIT_HTTP_BODY / 26 + 100);
 		peer_close(&p);
 	}
 	str_done(&text);

@@ -387,13 +387,6 @@ static inline void peer_shut(struct peer *p)
 	(void)shutdown(p->fd, SHUT_WR);
 }
 
-static inline bool peer_has(struct peer *p, const char *text)
-{
-	if (!p->eof)
-		peer_read(p);
-	return strstr(str_get(&p->in), text) != NULL;
-}
-
 static inline bool peer_ended(struct peer *p)
 {
 	if (!p->eof)
@@ -401,10 +394,18 @@ static inline bool peer_ended(struct peer *p)
 	return p->eof;
 }
 
-static inline unsigned count_of(const char *text, const char *part)
+static inline bool peer_has(struct peer *p, const char *text)
+{
+	if (!p->eof)
+		peer_read(p);
+	return p->in.len && memmem(p->in.data, p->in.len, text, strlen(text)) != NULL;
+}
+
+static inline unsigned peer_count(const struct peer *p, const char *part)
 {
 	unsigned n = 0;
-	for (; (text = strstr(text, part)); text += strlen(part))
+	const char *at = str_get(&p->in), *end = at + p->in.len;
+	for (; (at = memmem(at, (size_t)(end - at), part, strlen(part))); at += strlen(part))
 		n++;
 	return n;
 }
