@@ -84,12 +84,14 @@ static void loopback_up(void)
 	(void)close(fd);
 }
 
-static void enter_namespaces(void)
+/* The data are in memory: what is tested is an engine, not a disk that others write to as well. */
+static void enter_namespaces(const char *folder)
 {
 	if (unshare(CLONE_NEWNET | CLONE_NEWNS) < 0)
 		test_fail(__FILE__, __LINE__, "unshare: %s (these tests need root)", strerror(errno));
 	CHECK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
 	CHECK(mount("tmpfs", "/run", "tmpfs", 0, NULL) == 0); /* the sockets of the shims */
+	CHECK(mount("tmpfs", folder, "tmpfs", 0, NULL) == 0);
 	loopback_up();
 }
 
@@ -160,7 +162,7 @@ struct dockerd *dockerd_start(const char *const *args)
 	d->args = args;
 	CHECK(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0); /* see dockerd_kill() */
 	guard_begin(d);
-	enter_namespaces();
+	enter_namespaces(d->folder);
 	listen_for_ready(d);
 	dockerd_restart(d);
 	return d;

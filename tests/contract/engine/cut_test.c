@@ -4,23 +4,6 @@
 
 #define POD "web-0-abc123"
 
-/* As a runner does: what is not known is asked for again. */
-static void create_until_ok(struct world *w, const struct pod *p)
-{
-	enum engine_result r;
-	while ((r = do_create(w, p)) == ENGINE_E_UNKNOWN || r == ENGINE_E_UNAVAILABLE)
-		WAIT(w, w->up);
-	CHECK_INT(r, ENGINE_OK);
-}
-
-static void start_until_ok(struct world *w)
-{
-	enum engine_result r;
-	while ((r = do_start(w, POD, "app")) == ENGINE_E_UNKNOWN || r == ENGINE_E_UNAVAILABLE)
-		WAIT(w, w->up);
-	CHECK_INT(r, ENGINE_OK);
-}
-
 static void cut_at(struct world *w, const char *call, int ms)
 {
 	struct pod *p = pod_make(w, POD, "{'app': {'image': '" HELLO "'}}");
@@ -30,7 +13,7 @@ static void cut_at(struct world *w, const char *call, int ms)
 	CHECK_INT(w->maker->count(w), 1);
 	if (streq(call, "start"))
 		w->maker->cut_next(w, call, ms);
-	start_until_ok(w);
+	start_until_ok(w, POD, "app");
 	WAIT(w, is_state(w, POD, "app", CONTAINER_RUNNING));
 	CHECK_INT(w->maker->count(w), 1);
 	CHECK_INT(w->maker->starts(w, POD, "app"), 1);

@@ -233,6 +233,30 @@ enum engine_result do_pull(struct world *w, const char *ref)
 	return wait_done(w);
 }
 
+static bool again(struct world *w, enum engine_result r)
+{
+	if (r != ENGINE_E_UNKNOWN && r != ENGINE_E_UNAVAILABLE)
+		return false;
+	WAIT(w, w->up);
+	return true;
+}
+
+void create_until_ok(struct world *w, const struct pod *p)
+{
+	enum engine_result r;
+	while (again(w, r = do_create(w, p)))
+		;
+	CHECK_INT(r, ENGINE_OK);
+}
+
+void start_until_ok(struct world *w, const char *pod, const char *container)
+{
+	enum engine_result r;
+	while (again(w, r = do_start(w, pod, container)))
+		;
+	CHECK_INT(r, ENGINE_OK);
+}
+
 void run_pod(struct world *w, const char *name, const char *containers)
 {
 	struct pod *p = pod_make(w, name, containers);

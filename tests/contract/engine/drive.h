@@ -145,6 +145,9 @@ enum engine_result do_remove(struct world *w, const char *pod, int64_t grace_ms)
 enum engine_result do_repair(struct world *w, const char *pod);
 enum engine_result do_find(struct world *w, const char *ref);
 enum engine_result do_pull(struct world *w, const char *ref);
+/* As a runner does: what is not known is asked for again. */
+void create_until_ok(struct world *w, const struct pod *p);
+void start_until_ok(struct world *w, const char *pod, const char *container);
 /* Makes and starts all its containers; every step has to work. The pod is dropped. */
 void run_pod(struct world *w, const char *name, const char *containers);
 /* A container that was ended: started and waited for, until it did. */

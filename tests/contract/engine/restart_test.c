@@ -72,9 +72,9 @@ static void killed_after(struct world *w, int64_t ms)
 	world_disconnect(w);
 	w->pending = 0;
 	world_connect(w);
-	CHECK_INT(do_create(w, p), ENGINE_OK);
-	CHECK_INT(do_start(w, POD, "app"), ENGINE_OK);
-	CHECK_INT(do_start(w, POD, "side"), ENGINE_OK);
+	create_until_ok(w, p);
+	start_until_ok(w, POD, "app");
+	start_until_ok(w, POD, "side");
 	CHECK(is_state(w, POD, "app", CONTAINER_RUNNING) && is_state(w, POD, "side", CONTAINER_RUNNING));
 	CHECK(!seen(w, POD)->broken);
 	CHECK_INT(w->maker->count(w), 3);
