@@ -29,6 +29,7 @@ struct handle {
 	unsigned epoch;
 	struct memory_counts counts;
 	bool cut, hold, duplicate;
+	const char *hold_but; /* held or not, watches of this key hear */
 	unsigned lose;
 	unsigned fail_txns, fail_ranges;
 	enum store_outcome fail_txn, fail_range;

@@ -127,7 +127,21 @@ void memory_store_fail_ranges(struct store *s, unsigned n, enum store_outcome ou
 void memory_store_hold_events(struct store *s, bool hold)
 {
 	memory_handle(s)->hold = hold;
+	memory_handle(s)->hold_but = NULL;
 	loop_task_schedule(&memory_handle(s)->task);
+}
+
+void memory_store_hold_but(struct store *s, const char *key)
+{
+	memory_handle(s)->hold_but = key;
+}
+
+unsigned memory_store_pending(const struct store *s)
+{
+	unsigned n = 0;
+	list_for_each (node, &const_handle_of(s)->ops)
+		n++;
+	return n;
 }
 
 void memory_store_duplicate_events(struct store *s, bool duplicate)

@@ -64,6 +64,10 @@ void memory_store_fail_txns(struct store *s, unsigned n, enum store_outcome outc
 void memory_store_fail_ranges(struct store *s, unsigned n, enum store_outcome outcome) _nonnull_(1);
 /* Watch events are held back; released, they come in order. */
 void memory_store_hold_events(struct store *s, bool hold) _nonnull_(1);
+/* Watches of this one key (borrowed) hear all the same: each watch has its own pace. NULL: none does. */
+void memory_store_hold_but(struct store *s, const char *key) _nonnull_(1);
+/* Operations that were submitted and have not ended. */
+unsigned memory_store_pending(const struct store *s) _nonnull_(1);
 /*
  * Defects that store.h rules out and that etcd 3.4 has all the same; whoever keeps a copy has to survive
  * them. From now on every batch of events comes twice; the next n events do not come at all.

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "core/mem.h"
+#include "core/str.h"
 
 enum { EVENTS_AT_ONCE = 1000 };
 
@@ -110,7 +111,8 @@ bool memory_watches_run(struct handle *h)
 {
 	list_for_each (node, &h->watches) {
 		struct store_watch *w = list_entry(node, struct store_watch, link);
-		if (!w->dead && w->turn != h->turn && !h->hold && watch_run(h, w))
+		bool held = h->hold && !(h->hold_but && streq(w->key, h->hold_but));
+		if (!w->dead && w->turn != h->turn && !held && watch_run(h, w))
 			return true;
 	}
 	return false;

@@ -10,6 +10,7 @@ static const unsigned weights[FAULT_KINDS] = {
         [FAULT_KILL_AT_WRITE] = 10,
         [FAULT_RESTART] = 3,
         [FAULT_PAUSE] = 6,
+        [FAULT_PAUSE_IN_FLIGHT] = 6,
         [FAULT_CUT] = 6,
         [FAULT_NODE_OFF] = 4,
         [FAULT_NODE_CUT] = 4,
@@ -127,6 +128,9 @@ static void befall_process(struct faults *f, struct process *p, enum fault kind)
 	case FAULT_PAUSE:
 		process_pause(p, a_while(w));
 		break;
+	case FAULT_PAUSE_IN_FLIGHT:
+		process_pause_in_flight(p, a_while(w));
+		break;
 	case FAULT_CUT:
 		process_cut(p, true);
 		break;
@@ -155,6 +159,9 @@ static void befall_process(struct faults *f, struct process *p, enum fault kind)
 	case FAULT_EVENTS_LATE:
 		if (runs)
 			memory_store_hold_events(p->store, true);
+		/* with an old view of everything else it may be elected */
+		if (runs && timeline_below(w->time, 2))
+			memory_store_hold_but(p->store, LEADER_KEY);
 		break;
 	default:
 		break;
@@ -213,6 +220,7 @@ static void befall(struct faults *f, enum fault kind)
 	                                               "kill at write",
 	                                               "restart",
 	                                               "pause",
+	                                               "pause in flight",
 	                                               "cut",
 	                                               "node off",
 	                                               "node cut",

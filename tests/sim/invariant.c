@@ -248,18 +248,20 @@ void invariants_restore(struct invariants *iv)
 	iv->calm = false;
 }
 
-static void note_leader(void *ctx, const char *key _unused_, const struct store_kv *kv _unused_)
-{
-	*(bool *)ctx = true;
-}
-
 void invariants_restored(struct invariants *iv)
 {
-	bool leads = false;
-	iv->rev = memory_store_revision(iv->world->store);
-	world_list(iv->world, "leader/scheduler", note_leader, &leads);
-	if (!leads)
-		iv->leader = NULL;
+	struct world *w = iv->world;
+	iv->rev = memory_store_revision(w->store);
+	/* whoever led then leads again, if it still lives */
+	const char *leader = world_get(w, "leader/scheduler");
+	iv->leader = NULL;
+	for (unsigned i = 0; leader && i < w->n_nodes; i++) {
+		const char *rest = str_after(leader, w->nodes[i].name);
+		if (!rest || *rest != '/')
+			continue;
+		iv->leader = &w->nodes[i].processes[ROLE_SCHEDULER];
+		iv->leader_start = iv->leader->starts;
+	}
 }
 
 /* --- engines --- */

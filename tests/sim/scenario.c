@@ -238,6 +238,7 @@ bool scenario_tell(const struct scenario *s, uint64_t seed, const struct disturb
 	/* positions are counted from here on */
 	w->process_writes = w->deliveries = w->operations = 0;
 	w->kill_at_write = d->kill_at_write;
+	w->pause_at_write = d->pause_at_write;
 	w->kill_at_operation = d->kill_at_operation;
 	w->lose_at = d->lose_at;
 	w->defer_at = d->defer_at;
@@ -252,6 +253,7 @@ bool scenario_tell(const struct scenario *s, uint64_t seed, const struct disturb
 	                     .deliveries = w->deliveries,
 	                     .operations = invariants_operations(w->invariants) - operations};
 	invariants_describe(w->invariants, &ret->end);
+	world_heal(w); /* a fault that never came about does not come now */
 	if (!w->failure && !d->lose_at)
 		check_quiet(w);
 	bool good = !w->failure;

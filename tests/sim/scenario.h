@@ -16,7 +16,7 @@ extern const size_t n_scenarios;
 
 /* What is done to a telling of it; 0: nothing. */
 struct disturbance {
-	uint64_t kill_at_write, kill_at_operation, lose_at, defer_at;
+	uint64_t kill_at_write, pause_at_write, kill_at_operation, lose_at, defer_at;
 };
 
 /* What there was to be disturbed. */

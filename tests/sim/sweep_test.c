@@ -1,5 +1,6 @@
 /*
- * Each scenario as it is, and then once for each position of a fault: whoever writes is killed before it hears of it,
+ * Each scenario as it is, and then once for each position of a fault: whoever writes is killed before it hears of it, or
+ * paused with its next write under way until its leases are gone,
  * whose engine acted is killed before it hears of it, each batch of events is missed, each comes half a minute late with
  * all that follows. Whatever happened, the end has to be that of the undisturbed telling.
  *
@@ -11,17 +12,18 @@
 #include "lib/test.h"
 #include "sim/scenario.h"
 
-static const char *const kinds_of_fault[] = {"write", "operation", "lose", "defer"};
-enum { WRITE, OPERATION, LOSE, DEFER, FAULTS };
+static const char *const kinds_of_fault[] = {"write", "pause", "operation", "lose", "defer"};
+enum { WRITE, PAUSE, OPERATION, LOSE, DEFER, FAULTS };
 
 static struct disturbance at(unsigned kind, uint64_t position)
 {
-	struct disturbance d = {0};
-	*(kind == WRITE       ? &d.kill_at_write
-	  : kind == OPERATION ? &d.kill_at_operation
-	  : kind == LOSE      ? &d.lose_at
-	                      : &d.defer_at) = position;
-	return d;
+	return (struct disturbance){
+	        .kill_at_write = kind == WRITE ? position : 0,
+	        .pause_at_write = kind == PAUSE ? position : 0,
+	        .kill_at_operation = kind == OPERATION ? position : 0,
+	        .lose_at = kind == LOSE ? position : 0,
+	        .defer_at = kind == DEFER ? position : 0,
+	};
 }
 
 /* Without the nodes the end is the same, whoever was chosen. */
@@ -40,7 +42,7 @@ static void check_one(const struct scenario *s, unsigned kind, uint64_t position
 
 static uint64_t positions(const struct told *t, unsigned kind)
 {
-	return kind == WRITE ? t->writes : kind == OPERATION ? t->operations : t->deliveries;
+	return kind == WRITE || kind == PAUSE ? t->writes : kind == OPERATION ? t->operations : t->deliveries;
 }
 
 static void sweep(const struct scenario *s, unsigned kind)
@@ -89,6 +91,11 @@ static void sweep_all(unsigned kind)
 TEST(killed_after_each_write)
 {
 	sweep_all(WRITE);
+}
+
+TEST(paused_after_each_write_with_the_next_under_way)
+{
+	sweep_all(PAUSE);
 }
 
 TEST(killed_after_each_act_of_its_engine)

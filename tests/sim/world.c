@@ -11,7 +11,10 @@
 #define TRACE_BYTES (64 * 1024)
 #define RESTLESS    200000 /* steps at one instant: a world that never comes to rest */
 
-enum { BACK_MS = 100 /* the supervisor's first delay */ };
+enum {
+	BACK_MS = 100,        /* the supervisor's first delay */
+	IN_FLIGHT_MS = 10000, /* longer than any lease */
+};
 
 static const char *const role_words[] = {"scheduler", "runner", "health"};
 
@@ -255,6 +258,16 @@ static struct process *owner_of(const struct world *w, const struct store *s)
 	return NULL;
 }
 
+static void count_write(struct world *w, struct process *p)
+{
+	p->writes++;
+	w->process_writes++;
+	if (p->writes == p->kill_at_write || w->process_writes == w->kill_at_write)
+		process_kill(p, BACK_MS);
+	if (w->process_writes == w->pause_at_write)
+		process_pause_in_flight(p, IN_FLIGHT_MS);
+}
+
 static void on_write(void *ctx, const struct store *by, const struct store_event *events, size_t count)
 {
 	struct world *w = ctx;
@@ -272,8 +285,8 @@ static void on_write(void *ctx, const struct store *by, const struct store_event
 			timeline_mix(w->time, kv->value, kv->value_len);
 	}
 	invariants_write(w->invariants, p, p ? NULL : by == w->store ? "user" : "server", events, count);
-	if (p && (++p->writes == p->kill_at_write || ++w->process_writes == w->kill_at_write))
-		process_kill(p, BACK_MS);
+	if (p)
+		count_write(w, p);
 }
 
 static void on_undefer(void *ctx)
@@ -301,6 +314,7 @@ static enum memory_delivery on_deliver(void *ctx, struct store *to, const struct
 		w->deferred = owner_of(w, to);
 		if (!w->deferred)
 			return MEMORY_DELIVER;
+		memory_store_hold_but(to, LEADER_KEY);
 		world_note(w, "%s has an old view from rev %" PRId64 " on", w->deferred->name,
 		           events[0].kv.mod_rev);
 		loop_timer_in(&w->undefer, DEFER_MS);
@@ -458,6 +472,28 @@ static void kill_at_operation(struct world *w)
 	}
 }
 
+/* What is under way is sent when it goes on, whatever became of its leases meanwhile. */
+static void pause_in_flight(struct world *w)
+{
+	for (unsigned i = 0; i < w->n_nodes; i++)
+		for (unsigned k = 0; k < ROLE_KINDS; k++) {
+			struct process *p = &w->nodes[i].processes[k];
+			if (!p->pause_in_flight_ms || !p->loop || p->doomed ||
+			    !memory_store_pending(p->store))
+				continue;
+			int64_t ms = p->pause_in_flight_ms;
+			p->pause_in_flight_ms = 0;
+			w->in_flight_pauses--;
+			process_pause(p, ms);
+		}
+}
+
+void process_pause_in_flight(struct process *p, int64_t ms)
+{
+	p->world->in_flight_pauses += !p->pause_in_flight_ms;
+	p->pause_in_flight_ms = ms;
+}
+
 static bool step(struct world *w, int64_t until_ms)
 {
 	bool more = timeline_step(w->time, until_ms);
@@ -466,6 +502,8 @@ static bool step(struct world *w, int64_t until_ms)
 	invariants_step(w->invariants);
 	if (w->kill_at_operation)
 		kill_at_operation(w);
+	if (w->in_flight_pauses)
+		pause_in_flight(w);
 	if (timeline_restless(w->time) > RESTLESS)
 		world_fail(w, "busy without end: %d steps at one instant", RESTLESS);
 	return more && !w->failure;
@@ -500,6 +538,7 @@ void world_heal(struct world *w)
 {
 	world_note(w, "everything is put in order");
 	w->lose_at = w->defer_at = 0;
+	w->in_flight_pauses = 0;
 	for (unsigned i = 0; i < w->n_nodes; i++) {
 		struct world_node *n = &w->nodes[i];
 		n->wall_offset_ms = 0;
@@ -510,6 +549,7 @@ void world_heal(struct world *w)
 		sim_up(n->machine);
 		for (unsigned k = 0; k < ROLE_KINDS; k++) {
 			struct process *p = &n->processes[k];
+			p->pause_in_flight_ms = 0;
 			if (!p->loop || p->doomed)
 				continue;
 			if (p->paused)

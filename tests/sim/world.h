@@ -18,6 +18,7 @@
 
 #define WORLD_ROOT       "/tug"
 #define WORLD_NODES_MOST 16
+#define LEADER_KEY	 WORLD_ROOT "/leader/scheduler"
 
 enum role_kind { ROLE_SCHEDULER, ROLE_RUNNER, ROLE_HEALTH, ROLE_KINDS };
 
@@ -43,6 +44,7 @@ struct process {
 	unsigned starts;
 	uint64_t writes;        /* transactions that changed something */
 	uint64_t kill_at_write; /* 0: never */
+	int64_t pause_in_flight_ms; /* paused for so long as soon as something is under way to the store; 0: not */
 };
 
 struct world_node {
@@ -85,8 +87,11 @@ struct world {
 	uint64_t lose_at, defer_at;
 	/* Whoever makes this write, or whose engine carries this operation out, is killed before it hears of it; 0: nobody. */
 	uint64_t kill_at_write, kill_at_operation;
+	/* Whoever makes this write is paused for ten seconds with its next one under way; 0: nobody. */
+	uint64_t pause_at_write;
 	uint64_t process_writes, operations; /* counted for that */
 	struct process *deferred;
+	unsigned in_flight_pauses; /* processes with pause_in_flight_ms */
 	struct loop_timer undefer;
 	unsigned n_doomed;
 	bool verbose;     /* what happens is printed as it happens */
@@ -131,6 +136,8 @@ void process_kill(struct process *p, int64_t back_ms) _nonnull_(1);
 void process_restart(struct process *p, int64_t back_ms) _nonnull_(1);
 /* SIGSTOP and, after that time, SIGCONT: the store hears nothing of it meanwhile. */
 void process_pause(struct process *p, int64_t ms) _nonnull_(1);
+/* The same, as soon as it has something under way to the store. */
+void process_pause_in_flight(struct process *p, int64_t ms) _nonnull_(1);
 /* Its connection to the store: nothing passes. */
 void process_cut(struct process *p, bool cut) _nonnull_(1);
 /* Power off: all processes and containers end; on again after a while, as after a boot. */

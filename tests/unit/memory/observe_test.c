@@ -149,6 +149,30 @@ static void count_batch(void *ctx, const struct store_event *events _unused_, si
 	++*(unsigned *)ctx;
 }
 
+TEST(a_watch_may_go_on_while_the_others_are_held)
+{
+	struct loop *l = loop_new();
+	struct store *s = memory_store_new(l);
+	struct drive_watch all, one;
+	drive_watch_begin(&all, s, "/", true, 2);
+	drive_watch_begin(&one, s, "/b", false, 2);
+	memory_store_hold_events(s, true);
+	memory_store_hold_but(s, "/b");
+	CHECK_INT(memory_store_pending(s), 0);
+	(void)drive_put(s, "/a", "1");
+	(void)drive_put(s, "/b", "2");
+	drive_settle(l);
+	CHECK_STR(str_get(&all.text), "");
+	CHECK_STR(str_get(&one.text), "put /b=2@3 | ");
+	memory_store_hold_events(s, false);
+	drive_settle(l);
+	CHECK_STR(str_get(&all.text), "put /a=1@2 put /b=2@3 | ");
+	drive_watch_end(&all, s);
+	drive_watch_end(&one, s);
+	store_free(s);
+	loop_free(l);
+}
+
 TEST(events_come_twice)
 {
 	struct loop *l = loop_new();
