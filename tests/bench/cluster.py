@@ -198,8 +198,9 @@ def one_pod(table):
               "%.1f ms" % (1000 * statistics.median(x[0] - d[0] for x, d in zip(through, direct))))
     t50, t99 = both([x[1] for x in through])
     d50, d99 = both([d[1] for d in direct])
-    table.row("POST -> container started, all that passes outside of the engine: p50 / p99 (direct calls: %.1f / %.1f ms)" %
-              (d50, d99), "%.1f / %.1f ms" % (t50, t99), "10 / 30 ms", t50 <= 10 and t99 <= 30)
+    table.row("POST -> container started, what passes outside of the engine: p50 / p99 %.1f / %.1f ms; beyond the direct calls' "
+              "%.1f / %.1f ms" % (t50, t99, d50, d99), "%.1f / %.1f ms" % (t50 - d50, t99 - d99), "10 / 30 ms",
+              t50 - d50 <= 10 and t99 - d99 <= 30)
     table.row("of it until the POST was answered (validated, in etcd): p50 / p99",
               "%.1f / %.1f ms" % both([x[2] for x in through]))
 
