@@ -288,7 +288,8 @@ void options_export(const struct options *o)
 /* The options that are kept: those that say whose containers they are and where. */
 static bool is_kept(const struct option_row *row)
 {
-	return row->offset == offsetof(struct options, node) || row->offset == offsetof(struct options, engine);
+	return row->offset == offsetof(struct options, node) ||
+	       row->offset == offsetof(struct options, engine);
 }
 
 int options_remember(const struct options *o)
