@@ -75,7 +75,7 @@ TEST_ENGINES(what_does_not_hear_the_signal_is_killed_after_the_grace, true)
 	int64_t begin = clock_monotonic_ms();
 	CHECK_INT(do_stop(w, POD, "app", 1000), ENGINE_OK);
 	CHECK(clock_monotonic_ms() - begin >= 1000);
-	CHECK(clock_monotonic_ms() - begin < 10000);
+	CHECK(clock_monotonic_ms() - begin < 30000);
 	CHECK(is_state(w, POD, "app", CONTAINER_EXITED));
 	CHECK_INT(seen_container(w, POD, "app")->exit_code, 137);
 	CHECK_INT(seen_container(w, POD, "app")->exits, 1);
@@ -87,9 +87,9 @@ TEST_ENGINES(the_containers_of_a_pod_are_stopped_side_by_side, true)
 	        "{'a': {'image': '" STUBBORN "'}, 'b': {'image': '" STUBBORN "'}, 'c': {'image': '" STUBBORN
 	        "'}}");
 	int64_t begin = clock_monotonic_ms();
-	CHECK_INT(do_remove(w, POD, 2000), ENGINE_OK);
-	CHECK(clock_monotonic_ms() - begin >= 2000);
-	CHECK(clock_monotonic_ms() - begin < 6000);
+	CHECK_INT(do_remove(w, POD, 4000), ENGINE_OK);
+	CHECK(clock_monotonic_ms() - begin >= 4000);
+	CHECK(clock_monotonic_ms() - begin < 12000); /* one after the other they would need as long */
 	CHECK_INT(w->maker->count(w), 0);
 }
 
