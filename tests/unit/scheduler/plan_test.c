@@ -316,7 +316,8 @@ TEST(a_place_that_was_not_taken_is_handed_on)
 		world_run(&w, "fail"); /* it ran, so nothing runs in its stead */
 		(void)world_turn(&w);
 		revise(&w, "f");
-		CHECK_STR(pods_only(&w), in_place ? "-web-0-e@n1& +web-0-f@n1=web-0-e" : "-web-0-e@n1 +web-0-f@n1");
+		CHECK_STR(pods_only(&w),
+		          in_place ? "-web-0-e@n1& +web-0-f@n1=web-0-e" : "-web-0-e@n1 +web-0-f@n1");
 		world_done(&w);
 	}
 }
