@@ -531,6 +531,8 @@ int scheduler_run(struct role *r)
 	r->on_stop = on_stop;
 	r->on_stop_ctx = &life;
 	int status = role_run(r);
+	r->on_stop = NULL;
+	r->on_stop_ctx = NULL;
 	life.scheduler = scheduler_free(life.scheduler);
 	return status;
 }
