@@ -27,9 +27,6 @@ struct leader {
 	unsigned failures;
 	struct loop_task turn;
 	struct loop_timer retry;
-	void (*on_resigned)(void *ctx); /* NULL: in office, or candidate */
-	void *on_resigned_ctx;
-	struct loop_timer resign;
 };
 
 static void campaign(struct leader *l);
@@ -130,8 +127,6 @@ static void on_look(void *ctx, enum store_outcome outcome, const struct store_ra
 /* Reads who leads. */
 static void look(struct leader *l)
 {
-	if (l->on_resigned)
-		return;
 	loop_timer_stop(&l->retry);
 	store_cancel(l->store, l->op);
 	l->again = false;
@@ -172,7 +167,7 @@ static void on_campaign(void *ctx, enum store_outcome outcome, int64_t rev, cons
 /* Writes the key, if nobody holds it. */
 static void campaign(struct leader *l)
 {
-	if (!l->lease_id || l->create_rev || l->on_resigned)
+	if (!l->lease_id || l->create_rev)
 		return;
 	loop_timer_stop(&l->retry);
 	store_cancel(l->store, l->op);
@@ -218,43 +213,6 @@ static void on_lost(void *ctx)
 	depose(l);
 }
 
-/* --- resignation --- */
-
-static void resigned(void *ctx)
-{
-	struct leader *l = ctx;
-	loop_timer_stop(&l->resign);
-	store_cancel(l->store, TAKE_PTR(l->op));
-	l->on_resigned(l->on_resigned_ctx);
-}
-
-static void on_key_deleted(void *ctx, enum store_outcome outcome _unused_, int64_t rev _unused_,
-                           const struct error *err _unused_)
-{
-	struct leader *l = ctx;
-	l->op = NULL;
-	resigned(l); /* whatever came of it: the lease does the rest */
-}
-
-void leader_resign(struct leader *l, void (*on_done)(void *ctx), void *ctx)
-{
-	assert(!l->on_resigned);
-	l->on_resigned = on_done;
-	l->on_resigned_ctx = ctx;
-	loop_timer_stop(&l->retry);
-	store_cancel(l->store, TAKE_PTR(l->op));
-	if (!l->create_rev) {
-		loop_timer_in(&l->resign, 0);
-		return;
-	}
-	loop_timer_in(&l->resign, LEADER_RESIGN_MS);
-	struct store_if ours = leader_fence(l);
-	struct store_then delete = {.what = STORE_DELETE, .key = l->key};
-	struct store_txn txn = {.ifs = &ours, .n_ifs = 1, .thens = &delete, .n_thens = 1};
-	depose(l);
-	l->op = store_txn(l->store, &txn, on_key_deleted, l);
-}
-
 /* --- the interface --- */
 
 struct leader *leader_new(struct store *s, const char *root, const char *role, const char *identity,
@@ -268,7 +226,6 @@ struct leader *leader_new(struct store *s, const char *root, const char *role, c
 	l->ctx = ctx;
 	loop_task_init(s->loop, &l->turn, on_turn, l);
 	loop_timer_init(s->loop, &l->retry, on_retry, l);
-	loop_timer_init(s->loop, &l->resign, resigned, l);
 	static const struct store_lease_callbacks lease_cbs = {.on_granted = on_granted, .on_lost = on_lost};
 	l->lease = store_lease(s, ttl_ms, true, &lease_cbs, l);
 	return l;
@@ -280,7 +237,6 @@ struct leader *leader_free(struct leader *l)
 		return NULL;
 	loop_task_cancel(&l->turn);
 	loop_timer_stop(&l->retry);
-	loop_timer_stop(&l->resign);
 	store_cancel(l->store, l->op);
 	(void)store_watch_free(l->store, l->watch);
 	(void)store_lease_free(l->store, l->lease, true); /* and the key goes with it */

@@ -11,8 +11,6 @@
 
 struct leader;
 
-enum { LEADER_RESIGN_MS = 1000 };
-
 struct leader_callbacks {
 	void (*on_elected)(void *ctx);
 	/* Lost: the lease ran out or the key went. No more writes (they would fail anyway). */
@@ -22,13 +20,7 @@ struct leader_callbacks {
 /* identity: who we are, for people ("n1/4711"). root: "/tug". ttl_ms: of the lease. */
 struct leader *leader_new(struct store *s, const char *root, const char *role, const char *identity, int64_t ttl_ms,
 			  const struct leader_callbacks *cbs, void *ctx) _nonnull_(1, 2, 3, 4, 6);
-/*
- * Gives the key up, so that another one need not wait for the lease to run out, and stands for election no more. A leader
- * is deposed at once; on_done comes once, when the key is gone or after LEADER_RESIGN_MS at the latest, never from inside.
- * To be called once.
- */
-void leader_resign(struct leader *l, void (*on_done)(void *ctx), void *ctx) _nonnull_(1, 2);
-/* Without a resignation the key stays until the lease has run out or its revocation arrives. NULL is fine; returns NULL. */
+/* Gives the key up at once. NULL is fine; returns NULL. */
 struct leader *leader_free(struct leader *l);
 bool leader_is(const struct leader *l) _nonnull_(1);
 /* The compare for every transaction; only while leader_is(). */

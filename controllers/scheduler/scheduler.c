@@ -486,53 +486,23 @@ struct scheduler *scheduler_free(struct scheduler *t)
 	return NULL;
 }
 
-void scheduler_resign(struct scheduler *t, void (*on_done)(void *ctx), void *ctx)
-{
-	leader_resign(t->leader, on_done, ctx);
-}
-
-/* --- the role --- */
-
-struct life {
-	struct role *role;
-	struct scheduler *scheduler;
-};
-
 static void on_ready(void *ctx)
 {
-	const struct life *life = ctx;
-	role_ready(life->role);
-}
-
-static void on_resigned(void *ctx)
-{
-	const struct life *life = ctx;
-	role_quit(life->role, 0);
-}
-
-static void on_stop(void *ctx)
-{
-	const struct life *life = ctx;
-	scheduler_resign(life->scheduler, on_resigned, ctx);
+	role_ready(ctx);
 }
 
 int scheduler_run(struct role *r)
 {
-	struct life life = {.role = r};
 	const struct scheduler_config config = {
 	        .loop = r->loop,
 	        .store = r->store,
 	        .root = r->options.prefix,
 	        .node = r->options.node,
 	        .on_ready = on_ready,
-	        .ctx = &life,
+	        .ctx = r,
 	};
-	life.scheduler = scheduler_new(&config);
-	r->on_stop = on_stop;
-	r->on_stop_ctx = &life;
+	struct scheduler *s = scheduler_new(&config);
 	int status = role_run(r);
-	r->on_stop = NULL;
-	r->on_stop_ctx = NULL;
-	life.scheduler = scheduler_free(life.scheduler);
+	(void)scheduler_free(s);
 	return status;
 }

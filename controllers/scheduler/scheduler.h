@@ -19,9 +19,7 @@ struct scheduler_config {
 };
 
 struct scheduler *scheduler_new(const struct scheduler_config *config) _nonnull_(1);
-/* Gives leadership up, so that the next one can lead at once; on_done as of leader_resign(). Before the end, once. */
-void scheduler_resign(struct scheduler *t, void (*on_done)(void *ctx), void *ctx) _nonnull_(1, 2);
-/* NULL is fine; returns NULL. */
+/* Gives leadership up at once. NULL is fine; returns NULL. */
 struct scheduler *scheduler_free(struct scheduler *t);
 
 /* r: initialised with a store. Runs until told to stop; returns the exit status. */

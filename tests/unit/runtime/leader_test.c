@@ -121,59 +121,6 @@ TEST(succession_takes_one_round_trip)
 	end(&b);
 }
 
-static void on_resigned(void *ctx)
-{
-	unsigned *n = ctx;
-	++*n;
-}
-
-/* The process ends right after it was told: the key is gone without the lease's end. */
-TEST(who_resigns_is_succeeded_at_once_and_leads_no_more)
-{
-	struct bench b;
-	unsigned done = 0;
-	begin(&b);
-	leader_resign(b.a.l, on_resigned, &done);
-	CHECK_INT(b.a.deposed, 1);
-	CHECK_INT(done, 0);
-	UNTIL(b.loop, b.b.elected == 1);
-	UNTIL(b.loop, done == 1);
-	withdraw(&b.b);
-	drive_settle(b.loop);
-	CHECK(!leader_is(b.a.l));
-	b.b.s = memory_store_open(b.s);
-	CHECK_INT(done, 1);
-	end(&b);
-}
-
-TEST(who_does_not_lead_resigns_as_well)
-{
-	struct bench b;
-	unsigned done = 0;
-	begin(&b);
-	leader_resign(b.b.l, on_resigned, &done);
-	CHECK_INT(done, 0);
-	UNTIL(b.loop, done == 1);
-	b.a.l = leader_free(b.a.l);
-	drive_settle(b.loop);
-	CHECK_INT(b.b.elected, 0);
-	end(&b);
-}
-
-TEST(a_store_that_is_away_does_not_hold_up_who_resigns)
-{
-	struct bench b;
-	unsigned done = 0;
-	begin(&b);
-	memory_store_cut(b.a.s, true);
-	leader_resign(b.a.l, on_resigned, &done);
-	UNTIL(b.loop, done == 1);
-	memory_store_cut(b.a.s, false);
-	drive_settle(b.loop);
-	CHECK_INT(done, 1);
-	end(&b);
-}
-
 TEST(a_short_cut_changes_nothing)
 {
 	struct bench b;
