@@ -260,9 +260,12 @@ class Case(unittest.TestCase):
         return int(pod["status"]["containers"][0]["ports"][inside])
 
     def fetch(self, port, path="/"):
-        c = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        try:
-            c.request("GET", path)
-            return c.getresponse().read().decode()
-        finally:
-            c.close()
+        """A container runs before its program listens: what the engine's proxy cuts is asked for again."""
+        def once():
+            c = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            try:
+                c.request("GET", path)
+                return c.getresponse().read().decode()
+            finally:
+                c.close()
+        return wait_for("port %s answers" % port, once, 20)
